@@ -1,0 +1,1 @@
+//! containers.conf, storage.conf, registries.conf and the proxy variables, read where Podman reads them.

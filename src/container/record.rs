@@ -1,0 +1,114 @@
+//! What is kept of a container.
+//!
+//!     containers/<id>/config.json   Record: written by create, replaced by rename/update only
+//!     containers/<id>/state.json    State: written by whoever changes it, under the container's lock
+//!     containers/<id>/upper, work   the writable layer
+//!     containers/<id>/ctr.log       k8s-file log
+//!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
+//!     $RUNROOT/<id>/                monitor's lock, attach socket, hosts, resolv.conf, hostname
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
+use crate::userns::map::IdMaps;
+
+use super::request::{CreateRequest, NamespaceMode};
+
+pub const VERSION: u32 = 1;
+
+/// Everything that does not change while the container lives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub version: u32,
+    /// 64 hex digits.
+    pub id: String,
+    pub name: String,
+    /// RFC 3339 with nanoseconds.
+    pub created: String,
+    pub request: CreateRequest,
+    pub image: Option<ImageOf>,
+    /// Directories of the image's layers relative to the store, uppermost first (overlay's `lowerdir` order).
+    pub layers: Vec<PathBuf>,
+    pub process: Process,
+    pub ids: IdMaps,
+    pub network: NetworkMode,
+    /// `-p` and `-P` with host ports chosen.
+    pub ports: Vec<PortMapping>,
+    pub exposed: Vec<(u16, Protocol)>,
+    pub labels: BTreeMap<String, String>,
+    pub hostname: String,
+    pub stop_signal: i32,
+    /// Seconds.
+    pub stop_timeout: u32,
+    /// Anonymous volumes of the image: (directory below the container, target).
+    pub volumes: Vec<(PathBuf, String)>,
+    /// Full ids of containers whose namespaces this one joins.
+    pub dependencies: Vec<String>,
+    pub pid_mode: NamespaceMode,
+}
+
+/// The image a container was made from, as it was then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageOf {
+    /// 64 hex digits, the digest of the image's config.
+    pub id: String,
+    /// Full name (`docker.io/library/nginx:latest`), or the id when it has none.
+    pub name: String,
+    /// Manifest digest, `sha256:…`.
+    pub digest: String,
+}
+
+/// The program to run: image settings and request merged (runtime-spec `config.md`, process).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub args: Vec<String>,
+    /// `NAME=value`, final order.
+    pub env: Vec<String>,
+    pub cwd: String,
+    /// As in `inspect`: the request's or the image's user, unresolved.
+    pub user: String,
+    pub entrypoint: Vec<String>,
+    pub cmd: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Made, never started.
+    #[default]
+    Created,
+    /// Being started: the monitor lives, the program does not yet run.
+    Initialized,
+    Running,
+    Paused,
+    Stopping,
+    Exited,
+}
+
+/// What changes. Written whole by rename; `settle` (container/liveness.rs) corrects it after a crash.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    pub status: Status,
+    /// Host pid of the container's first process, 0 when not running.
+    pub pid: i32,
+    /// Field 22 of `/proc/PID/stat`: with the boot id it makes a pid unique.
+    pub pid_start: u64,
+    pub monitor_pid: i32,
+    pub monitor_start: u64,
+    pub boot_id: String,
+    pub machine_id: String,
+    pub exit_code: i32,
+    pub oom_killed: bool,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    /// Why the last start failed, or `monitor died`.
+    pub error: String,
+    pub stopped_by_user: bool,
+    pub net: NetStatus,
+    /// Pid of pasta or slirp4netns.
+    pub helper_pid: i32,
+}

@@ -1,0 +1,224 @@
+//! What the user asked for: filled by the command line, stored in the record, turned into an OCI spec at launch.
+//!
+//! Text has become values here: nothing further in splits `--publish`, `--volume` or `--user` again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::net::{NetworkMode, PortMapping, Protocol};
+
+/// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreateRequest {
+    /// Image as the user typed it; empty with `--rootfs`.
+    pub image: String,
+    /// `--rootfs`: a directory instead of an image.
+    pub rootfs: Option<PathBuf>,
+    /// `--name`; a generated `adjective_surname` when absent.
+    pub name: Option<String>,
+    /// Words after the image.
+    pub command: Vec<String>,
+    /// `--entrypoint`; `Some([])` or `Some([""])` clears the image's.
+    pub entrypoint: Option<Vec<String>>,
+    /// `-e`, `--env-file`, in order, already resolved against the host (`-e NAME`).
+    pub env: Vec<(String, String)>,
+    pub unset_env: Vec<String>,
+    pub unset_env_all: bool,
+    pub workdir: Option<String>,
+    /// `--user`, as typed; looked up in the container's `/etc/passwd` at create.
+    pub user: Option<String>,
+    pub group_add: Vec<String>,
+    pub hostname: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub tty: bool,
+    /// `-i`: stdin stays open.
+    pub interactive: bool,
+    pub auto_remove: bool,
+    /// `--rmi`
+    pub remove_image: bool,
+    pub init: bool,
+    pub privileged: bool,
+    pub read_only: bool,
+    /// `--read-only-tmpfs`, Podman's default is true.
+    pub read_only_tmpfs: Option<bool>,
+    pub mounts: Vec<MountRequest>,
+    /// `--image-volume`
+    pub image_volumes: ImageVolumes,
+    pub network: Option<NetworkMode>,
+    pub publish: Vec<PortMapping>,
+    pub publish_all: bool,
+    pub expose: Vec<(u16, Protocol)>,
+    pub dns: Vec<String>,
+    pub dns_search: Vec<String>,
+    pub dns_option: Vec<String>,
+    /// `--add-host NAME:IP`, the address already checked or `host-gateway`.
+    pub add_host: Vec<(String, String)>,
+    pub no_hosts: bool,
+    pub no_hostname: bool,
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    pub security_opt: Vec<SecurityOpt>,
+    pub devices: Vec<DeviceRequest>,
+    pub ulimits: Vec<Ulimit>,
+    pub sysctls: BTreeMap<String, String>,
+    /// Bytes; Podman's default 65536000.
+    pub shm_size: Option<u64>,
+    pub umask: Option<u32>,
+    pub pid: NamespaceMode,
+    pub ipc: NamespaceMode,
+    pub uts: NamespaceMode,
+    pub cgroupns: NamespaceMode,
+    pub userns: UsernsMode,
+    pub stop_signal: Option<i32>,
+    /// Seconds between the stop signal and SIGKILL.
+    pub stop_timeout: Option<u32>,
+    /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
+    pub timeout: Option<u32>,
+    pub log: LogRequest,
+    /// `--pids-limit`; refused without the controller unless 0/-1 (unlimited).
+    pub oom_score_adj: Option<i32>,
+    /// `--tz`: a zone name or `local`.
+    pub timezone: Option<String>,
+    /// `--http-proxy`, Podman's default is true.
+    pub http_proxy: Option<bool>,
+    pub cidfile: Option<PathBuf>,
+    pub pidfile: Option<PathBuf>,
+    pub detach_keys: Option<String>,
+    /// `--preserve-fds N`: descriptors 3..3+N are passed on.
+    pub preserve_fds: u32,
+    /// `--replace`
+    pub replace: bool,
+    /// The whole command line, for `inspect`'s `CreateCommand`.
+    pub create_command: Vec<String>,
+}
+
+/// One mount asked for by `-v`, `--mount` or `--tmpfs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum MountRequest {
+    Bind {
+        source: PathBuf,
+        target: String,
+        options: MountOptions,
+    },
+    /// `options`: tmpfs(5) mount data such as `size=64m`, `mode=1777`.
+    Tmpfs {
+        target: String,
+        data: Vec<String>,
+        options: MountOptions,
+    },
+    Devpts {
+        target: String,
+        data: Vec<String>,
+    },
+}
+
+/// Options of one mount, as Podman spells them; `None` is the kind's default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountOptions {
+    pub read_only: bool,
+    /// `rbind` (default) or `bind`.
+    pub non_recursive: bool,
+    pub nosuid: Option<bool>,
+    pub nodev: Option<bool>,
+    pub noexec: Option<bool>,
+    /// `private` `rprivate` `slave` `rslave` `shared` `rshared` `unbindable`; default `rprivate`.
+    pub propagation: Option<String>,
+    /// `z` or `Z`: accepted; a label is set only where SELinux is on.
+    pub relabel: Option<char>,
+    /// `U`: change the owner of the source to the container's user.
+    pub chown: bool,
+    /// `O`: a throw-away overlay above the source.
+    pub overlay: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageVolumes {
+    /// Podman calls it `bind`: an anonymous directory, filled from the image.
+    #[default]
+    Anonymous,
+    Tmpfs,
+    Ignore,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "opt", content = "value")]
+pub enum SecurityOpt {
+    NoNewPrivileges,
+    SeccompUnconfined,
+    SeccompProfile(PathBuf),
+    /// Colon-separated paths; `ALL` unmasks everything.
+    Mask(Vec<String>),
+    Unmask(Vec<String>),
+    LabelDisable,
+    Apparmor(String),
+}
+
+/// `--device HOST[:CONTAINER[:rwm]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRequest {
+    pub source: PathBuf,
+    pub target: PathBuf,
+    pub permissions: String,
+}
+
+/// `--ulimit NAME=SOFT[:HARD]`; `u64::MAX` is unlimited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    pub name: String,
+    pub soft: u64,
+    pub hard: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "mode", content = "of")]
+pub enum NamespaceMode {
+    #[default]
+    Private,
+    Host,
+    /// Full id of another container.
+    Container(String),
+    Path(PathBuf),
+    /// `--ipc none`: private, and `/dev/shm` is not mounted. `--ipc shareable` is `Private`.
+    None,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "mode")]
+pub enum UsernsMode {
+    /// The user is root inside, subordinate ids follow.
+    #[default]
+    Host,
+    /// The user keeps the own id inside (`keep-id[:uid=,gid=]`).
+    KeepId {
+        uid: Option<u32>,
+        gid: Option<u32>,
+    },
+    Nomap,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogRequest {
+    pub driver: LogDriver,
+    /// Bytes after which the log file is rotated; `None`: never.
+    pub max_size: Option<u64>,
+    /// `--log-opt path=`
+    pub path: Option<PathBuf>,
+    pub tag: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    #[default]
+    K8sFile,
+    None,
+    Passthrough,
+}

@@ -1,0 +1,19 @@
+//! `pod`: a rootless, daemonless container engine. `ARCHITECTURE.md` is the map.
+//!
+//! A module imports only what stands before it in this list (`tests/layers.rs` checks):
+//! `error` `sys` < `state` `userns` < `rootless` < `config` < `storage` `registry` `net` < `image` `runtime` <
+//! `container` < `cli`.
+
+pub mod cli;
+pub mod config;
+pub mod container;
+pub mod error;
+pub mod image;
+pub mod net;
+pub mod registry;
+pub mod rootless;
+pub mod runtime;
+pub mod state;
+pub mod storage;
+pub mod sys;
+pub mod userns;

@@ -1,0 +1,1 @@
+//! The only async code: talks to registries on a current-thread tokio runtime that is dropped before any fork.

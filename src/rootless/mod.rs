@@ -1,0 +1,1 @@
+//! Who and where we are: the calling user, the directories, what this host lacks, jobs inside a user namespace.

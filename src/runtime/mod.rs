@@ -1,0 +1,1 @@
+//! From an OCI runtime spec to a running process. Has never heard of a layer or a registry.

@@ -1,0 +1,1 @@
+//! Which bytes are kept, and as which tree they mount.

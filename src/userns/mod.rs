@@ -1,0 +1,3 @@
+//! User namespaces: which ids the inside has, and who writes the maps.
+
+pub mod map;
