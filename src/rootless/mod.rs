@@ -1,1 +1,4 @@
 //! Who and where we are: the calling user, the directories, what this host lacks, jobs inside a user namespace.
+
+pub mod dirs;
+pub mod identity;
