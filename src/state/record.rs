@@ -1,0 +1,170 @@
+//! One record: read whole, replaced whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Durable;
+use crate::error::{Error, Kind, Result, Tried};
+
+/// Replaces the record at `path`: a reader sees the old one or the new one, never part of either.
+///
+/// The file is 0600. What a failure leaves is the old record, and no temporary file.
+pub fn save<T: Serialize>(path: &Path, record: &T, durable: Durable) -> Result<()> {
+    let tried = || format!("write record \"{}\"", path.display());
+    let mut text = serde_json::to_vec(record)
+        .map_err(|err| Error::new(Kind::System, format!("{}: {err}", tried())))?;
+    text.push(b'\n');
+    let temporary = temporary_beside(path)?;
+    let done = write_and_rename(&temporary, path, &text, durable);
+    if done.is_err() {
+        // The write has failed and is reported; a temporary that cannot be removed either is never read.
+        let _ = fs::remove_file(&temporary);
+    }
+    done.tried(tried)
+}
+
+fn write_and_rename(
+    temporary: &Path,
+    path: &Path,
+    text: &[u8],
+    durable: Durable,
+) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(temporary)?;
+    file.write_all(text)?;
+    if durable == Durable::Yes {
+        file.sync_data()?;
+    }
+    fs::rename(temporary, path)?;
+    if durable == Durable::Yes {
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Reads the record at `path`; `None` when there is no such file.
+///
+/// A file that is torn, of another shape, or no file at all is [`Kind::Corrupt`] and names the path.
+pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let tried = || format!("read record \"{}\"", path.display());
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(err) => {
+            return match err.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT) => Ok(None),
+                Some(Errno::EISDIR | Errno::ELOOP) => {
+                    Err(Error::io(&err, tried()).with_kind(Kind::Corrupt))
+                }
+                _ => Err(Error::io(&err, tried())),
+            };
+        }
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|err| {
+        Error::new(
+            Kind::Corrupt,
+            format!("{}: not a record this version understands: {err}", tried()),
+        )
+    })
+}
+
+/// Tells whether `name` is a record that was being written when its writer died.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
+fn temporary_beside(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let Some(name) = name else {
+        let text = format!("write record \"{}\": not a file name", path.display());
+        return Err(Error::new(Kind::System, text));
+    };
+    Ok(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::state::tests::TestDir;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Sample {
+        version: u32,
+        name: String,
+    }
+
+    fn sample(name: &str) -> Sample {
+        Sample {
+            version: 1,
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_saved() {
+        let dir = TestDir::new();
+        let path = dir.join("a.json");
+        assert_eq!(load::<Sample>(&path).unwrap(), None);
+        for (name, durable) in [("first", Durable::Yes), ("second", Durable::No)] {
+            save(&path, &sample(name), durable).unwrap();
+            assert_eq!(load::<Sample>(&path).unwrap(), Some(sample(name)));
+        }
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_record_is_named() {
+        let dir = TestDir::new();
+        let path = dir.join("a.json");
+        for text in ["", "{\"version\":1,\"na", "[]", "\0\0\0"] {
+            fs::write(&path, text).unwrap();
+            let err = load::<Sample>(&path).unwrap_err();
+            assert_eq!(err.kind(), Kind::Corrupt, "{text:?}");
+            assert!(err.to_string().contains("a.json"), "{err}");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(load::<Sample>(&path).unwrap_err().kind(), Kind::Corrupt);
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_old_record_and_nothing_else() {
+        let dir = TestDir::new();
+        let path = dir.join("a.json");
+        fs::create_dir(&path).unwrap(); // rename over a directory fails after the temporary was written
+        let err = save(&path, &sample("x"), Durable::No).unwrap_err();
+        assert!(
+            err.to_string()
+                .starts_with(&format!("write record \"{}\"", path.display()))
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn temporaries_are_told_from_records() {
+        let cases = [
+            (".a.json.12.tmp", true),
+            ("a.json", false),
+            (".tmp", true),
+            ("a.tmp", false),
+        ];
+        for (name, want) in cases {
+            assert_eq!(is_temporary(name), want, "{name}");
+        }
+    }
+}
