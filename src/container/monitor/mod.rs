@@ -1,0 +1,3 @@
+//! The monitor of one container.
+
+pub mod log;
