@@ -183,6 +183,15 @@ impl Hasher {
     }
 }
 
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Inner::Sha256(_) => "Hasher(sha256)",
+            Inner::Sha512(_) => "Hasher(sha512)",
+        })
+    }
+}
+
 /// A type of digest that cannot be mistaken for another.
 macro_rules! digest_kind {
     ($(#[$doc:meta])* $name:ident) => {

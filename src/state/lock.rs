@@ -40,6 +40,35 @@ impl Lock {
             .tried(|| format!("lock \"{}\"", path.display()))
     }
 
+    /// As [`Lock::try_exclusive`], but never makes the file: `None` also when there is none.
+    pub fn try_existing(path: &Path) -> Result<Option<Lock>> {
+        let tried = || format!("lock \"{}\"", path.display());
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        match options.custom_flags(libc::O_NOFOLLOW).open(path) {
+            Ok(file) => Ok(Self::try_on(file).tried(tried)?.ok()),
+            Err(err) if err.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+            Err(err) => Err(Error::io(&err, tried())),
+        }
+    }
+
+    /// Waits until nobody else holds the lock on `file`; it is free again afterwards.
+    pub fn wait_on(file: &File) -> Result<(), Errno> {
+        let request = whole_file(libc::F_WRLCK as i16);
+        loop {
+            match fcntl(file, FcntlArg::F_OFD_SETLKW(&request)) {
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        fcntl(
+            file,
+            FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK as i16)),
+        )?;
+        Ok(())
+    }
+
     /// Tells whether somebody else holds the lock, without taking it. A file that is not there is not held.
     pub fn is_held(path: &Path) -> Result<bool> {
         let tried = || format!("test the lock \"{}\"", path.display());

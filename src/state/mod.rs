@@ -8,6 +8,7 @@
 //!     <dir>/.<name>.json.<pid>.tmp  a record being written; what a crash leaves is never read as a record
 
 pub mod digest;
+pub mod host;
 mod lock;
 mod record;
 

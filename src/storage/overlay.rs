@@ -1,0 +1,1 @@
+//! What the runtime needs to mount layers as one root file system.

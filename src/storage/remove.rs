@@ -1,0 +1,161 @@
+//! Removing trees, whoever owns the files in them.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use super::Store;
+use crate::error::{Error, Result};
+
+/// Directories held open at once. Deeper ones are moved up to the top first, so that depth costs no descriptors.
+const MAX_OPEN: usize = 64;
+
+impl Store {
+    /// Removes a tree in the store, also one whose files belong to subordinate ids.
+    ///
+    /// It is renamed into `staging` first: a process killed meanwhile leaves it to the next sweep.
+    pub fn remove_tree(&self, path: &Path) -> Result<()> {
+        if std::fs::symlink_metadata(path)
+            .is_err_and(|err| err.raw_os_error() == Some(libc::ENOENT))
+        {
+            return Ok(());
+        }
+        let trash = self.trash(path)?;
+        let done = self.remove_trash(&trash);
+        self.tidy_staging();
+        done
+    }
+
+    pub(super) fn remove_trash(&self, path: &Path) -> Result<()> {
+        remove_here(path)
+    }
+}
+
+/// Removes a tree with the rights of this process. What is gone already is no failure.
+pub(super) fn remove_here(path: &Path) -> Result<()> {
+    let failed = |errno: Errno| {
+        let errno = nix::errno::Errno::from_raw(errno.raw_os_error());
+        Error::os(errno, format!("remove \"{}\"", path.display()))
+    };
+    match unlinkat(CWD, path, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(errno) => return Err(failed(errno)),
+    }
+    match open_dir(CWD, path) {
+        Ok(top) => empty_dir(top).map_err(failed)?,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(failed(errno)),
+    }
+    match unlinkat(CWD, path, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+/// One directory on the way down: its entries still to be looked at, and its name in the one above.
+struct Level {
+    dir: OwnedFd,
+    entries: Dir,
+    name: CString,
+}
+
+fn empty_dir(top: OwnedFd) -> Result<(), Errno> {
+    let mut moved = 0_u64;
+    loop {
+        let again = empty_once(&top, &mut moved)?;
+        if !again {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes what is in `top`; true when deep directories were moved up and another round must remove those.
+fn empty_once(top: &OwnedFd, moved: &mut u64) -> Result<bool, Errno> {
+    let mut again = false;
+    let mut levels = vec![Level {
+        dir: open_dir(top.as_fd(), c".")?,
+        entries: Dir::read_from(top)?,
+        name: c".".into(),
+    }];
+    while let Some(level) = levels.last_mut() {
+        let Some(entry) = level.entries.read() else {
+            let done = levels.pop();
+            if let (Some(done), Some(above)) = (done, levels.last()) {
+                gone(unlinkat(&above.dir, &done.name, AtFlags::REMOVEDIR))?;
+            }
+            continue;
+        };
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        if entry.file_type() != FileType::Directory {
+            match unlinkat(&level.dir, name, AtFlags::empty()) {
+                Err(Errno::ISDIR) => {} // a file system that does not tell types
+                other => {
+                    gone(other)?;
+                    continue;
+                }
+            }
+        }
+        match unlinkat(&level.dir, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            other => {
+                gone(other)?;
+                continue;
+            }
+        }
+        let name = name.to_owned();
+        if levels.len() >= MAX_OPEN {
+            *moved += 1;
+            let to = format!(".pod-removing-{moved}");
+            let from = &levels[levels.len() - 1].dir;
+            gone(renameat(from, &name, top, to))?;
+            again = true;
+            continue;
+        }
+        let child = match open_dir(levels[levels.len() - 1].dir.as_fd(), &name) {
+            Ok(child) => child,
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err(errno),
+        };
+        let entries = Dir::read_from(&child)?;
+        levels.push(Level {
+            dir: child,
+            entries,
+            name,
+        });
+    }
+    Ok(again)
+}
+
+/// Opens a directory, giving its owner (us, or root of our namespace) the rights to empty it.
+fn open_dir(at: BorrowedFd<'_>, name: impl rustix::path::Arg + Copy) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(at, name, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            rustix::fs::chmodat(at, name, Mode::RWXU, AtFlags::empty())?;
+            openat(at, name, flags, Mode::empty())
+        }
+        Ok(dir) => {
+            let mode = rustix::fs::fstat(&dir)?.st_mode & 0o777;
+            if mode & 0o300 != 0o300 && !rustix::process::geteuid().is_root() {
+                rustix::fs::fchmod(&dir, Mode::RWXU)?;
+            }
+            Ok(dir)
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+fn gone(done: Result<(), Errno>) -> Result<(), Errno> {
+    match done {
+        Err(Errno::NOENT) => Ok(()),
+        done => done,
+    }
+}
