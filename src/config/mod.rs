@@ -1,1 +1,3 @@
 //! containers.conf, storage.conf, registries.conf and the proxy variables, read where Podman reads them.
+
+pub mod auth;

@@ -1,8 +1,17 @@
 //! Images: names, records, pull; joins `registry` and `storage`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use oci_spec::image::ImageConfiguration;
+
+use crate::config::auth::Credentials;
+use crate::error::{Error, Result};
+
+pub use crate::registry::event::{BlobKind, Event, Progress, Silent};
+pub use crate::registry::platform::{Platform, PlatformRequest};
+pub use crate::registry::reference;
 
 /// An image that is whole in the store.
 #[derive(Debug, Clone)]
@@ -18,4 +27,47 @@ pub struct Image {
     pub layers: Vec<PathBuf>,
     /// Sum of the unpacked layers, bytes.
     pub size: u64,
+}
+
+/// `--pull` and `--policy`: when a registry is asked although, or because, an image is (not) here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    Always,
+    #[default]
+    Missing,
+    Never,
+    /// Asks, and keeps what is here when the registry has the same or does not answer.
+    Newer,
+}
+
+impl FromStr for PullPolicy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "always" | "true" => Ok(Self::Always),
+            "missing" | "ifnotpresent" | "" => Ok(Self::Missing),
+            "never" | "false" => Ok(Self::Never),
+            "newer" | "ifnewer" => Ok(Self::Newer),
+            other => Err(Error::usage(format!(
+                "unsupported pull policy \"{other}\": want always, missing, never or newer"
+            ))),
+        }
+    }
+}
+
+/// How to talk to the registry, as far as the command line says; everything else comes from the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct PullOptions {
+    pub platform: PlatformRequest,
+    /// `--creds USER[:PASSWORD]`
+    pub credentials: Option<Credentials>,
+    pub authfile: Option<PathBuf>,
+    pub cert_dir: Option<PathBuf>,
+    /// `--tls-verify`; `None`: what registries.conf says, else true.
+    pub tls_verify: Option<bool>,
+    /// `--retry`; `None`: 3.
+    pub retry: Option<u32>,
+    /// `--retry-delay`; `None`: exponential.
+    pub retry_delay: Option<Duration>,
 }

@@ -1,1 +1,13 @@
-//! The only async code: talks to registries on a current-thread tokio runtime that is dropped before any fork.
+//! The only async code: talks to registries (distribution-spec) on a current-thread tokio runtime that is built,
+//! used and dropped inside one call, so that the process is single-threaded again before anything forks.
+//!
+//! It knows no store and no image records. `image` hands it names and sinks, and gets bytes that were checked.
+//!
+//! Who does what: the crate oci-client gives the types of manifests and indexes, the media types and the error
+//! envelope. Its own transfers are not used: they read manifests and tokens without a limit, give neither retry nor
+//! resume, and would build a second HTTP client. `transport` sends, `challenge` and `token` authenticate,
+//! `manifest` hardens what comes back, `blob` streams.
+
+pub mod event;
+pub mod platform;
+pub mod reference;
