@@ -81,8 +81,10 @@ impl Cap {
     pub const SYS_TIME: Cap = Cap(25);
     pub const SYS_TTY_CONFIG: Cap = Cap(26);
     pub const AUDIT_WRITE: Cap = Cap(29);
+    pub const AUDIT_CONTROL: Cap = Cap(30);
     pub const SETFCAP: Cap = Cap(31);
     pub const SYSLOG: Cap = Cap(34);
+    pub const AUDIT_READ: Cap = Cap(37);
     pub const PERFMON: Cap = Cap(38);
     pub const BPF: Cap = Cap(39);
 
@@ -334,6 +336,8 @@ mod tests {
             (Cap::SYS_TIME, "CAP_SYS_TIME"),
             (Cap::SYS_TTY_CONFIG, "CAP_SYS_TTY_CONFIG"),
             (Cap::AUDIT_WRITE, "CAP_AUDIT_WRITE"),
+            (Cap::AUDIT_CONTROL, "CAP_AUDIT_CONTROL"),
+            (Cap::AUDIT_READ, "CAP_AUDIT_READ"),
             (Cap::SETFCAP, "CAP_SETFCAP"),
             (Cap::SYSLOG, "CAP_SYSLOG"),
             (Cap::PERFMON, "CAP_PERFMON"),
@@ -363,7 +367,8 @@ mod tests {
             CapSet::merge(CapSet::DEFAULT, add, drop).map_err(|err| err.to_string())
         };
         let raw = CapSet::of(&[Cap::NET_RAW]);
-        let table: [(&[&str], &[&str], Result<CapSet, &str>); 11] = [
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Result<CapSet, &'a str>);
+        let table: [Case; 11] = [
             (&[], &[], Ok(CapSet::DEFAULT)),
             (&["net_raw"], &[], Ok(CapSet::DEFAULT.union(raw))),
             (&["CAP_NET_RAW"], &["all"], Ok(raw)),
