@@ -6,11 +6,12 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What sort of failure this is: the only thing callers may branch on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// The command line or a value in it is malformed.
     Usage,
@@ -38,11 +39,12 @@ pub enum Kind {
     System,
 }
 
-/// A failure, ready to be shown on one line.
-#[derive(Debug, Clone)]
+/// A failure, ready to be shown on one line. Travels whole from a worker or monitor to the process that shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Error {
     kind: Kind,
     message: String,
+    #[serde(with = "errno_as_number")]
     errno: Option<Errno>,
     hint: Option<String>,
 }
@@ -133,6 +135,19 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+mod errno_as_number {
+    use nix::errno::Errno;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(errno: &Option<Errno>, to: S) -> Result<S::Ok, S::Error> {
+        errno.map(|errno| errno as i32).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Errno>, D::Error> {
+        Option::<i32>::deserialize(from).map(|number| number.map(Errno::from_raw))
+    }
+}
 
 /// Attaches what was tried to the bare errno or `io::Error` of a call.
 pub trait Tried<T> {

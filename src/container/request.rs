@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{NetworkMode, PortMapping, Protocol};
+pub use crate::userns::mode::UsernsMode;
 
 /// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -187,20 +188,6 @@ pub enum NamespaceMode {
     Path(PathBuf),
     /// `--ipc none`: private, and `/dev/shm` is not mounted. `--ipc shareable` is `Private`.
     None,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "mode")]
-pub enum UsernsMode {
-    /// The user is root inside, subordinate ids follow.
-    #[default]
-    Host,
-    /// The user keeps the own id inside (`keep-id[:uid=,gid=]`).
-    KeepId {
-        uid: Option<u32>,
-        gid: Option<u32>,
-    },
-    Nomap,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,3 +2,4 @@
 
 pub mod dirs;
 pub mod identity;
+pub mod worker;

@@ -1,0 +1,343 @@
+//! Runs in: cli or monitor (the calling side) and worker (the job).
+//!
+//! A job that needs the ids of a container: unpack, delete, copy. The caller forks; the child makes a user and a
+//! mount namespace, the caller writes the maps, the child becomes root in it, runs the job and sends the result
+//! back as JSON over a pipe.
+//!
+//! | message | sent by | means |
+//! | --- | --- | --- |
+//! | `NamespacesMade` | worker | the maps can be written |
+//! | `MapsWritten` | caller | the job may start |
+//!
+//! The worker dies with its caller, and a handle that is dropped ends and reaps it.
+
+use std::io::{Read, Write};
+use std::marker::PhantomData;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, getppid};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::sys;
+use crate::sys::process::Forked;
+use crate::userns::map::{Extent, IdMaps};
+use crate::userns::write;
+
+/// How much the worker has of its own, beside the user namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerOpts {
+    /// A mount namespace, so that the job may mount; mounts vanish with it.
+    pub mounts: bool,
+}
+
+impl Default for WorkerOpts {
+    fn default() -> Self {
+        Self { mounts: true }
+    }
+}
+
+/// One byte each, see the table above.
+const NAMESPACES_MADE: u8 = b'n';
+const MAPS_WRITTEN: u8 = b'm';
+
+/// Runs `job` as root of a new user namespace and waits for its result.
+///
+/// For a process with one thread only; see [`start`].
+pub fn run<T, F>(maps: &IdMaps, opts: WorkerOpts, job: F) -> Result<T>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Result<T>,
+{
+    start(maps, opts, job)?.finish()
+}
+
+/// A job under way in another process.
+#[derive(Debug)]
+#[must_use = "dropping the handle ends the worker"]
+pub struct WorkerHandle<T> {
+    pid: Pid,
+    result: Option<UnixStream>,
+    reaped: bool,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// Forks a worker and lets it begin; it is fed through descriptors that exist already, which it inherits.
+///
+/// Must be called while this process has one thread; the caller may start threads afterwards, and the job may
+/// too. The job sees a copy of this process as it was at the call. A panic in it is an error of [`WorkerHandle::finish`].
+pub fn start<T, F>(maps: &IdMaps, opts: WorkerOpts, job: F) -> Result<WorkerHandle<T>>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Result<T>,
+{
+    let (mine, theirs) = UnixStream::pair().tried(|| "make a socket pair for a worker")?;
+    let parent = getpid();
+    match sys::process::fork().tried(|| "fork a worker")? {
+        Forked::Child => {
+            drop(mine);
+            let status = catch_unwind(AssertUnwindSafe(|| work(parent, maps, opts, &theirs, job)));
+            sys::process::exit_now(status.unwrap_or(101))
+        }
+        Forked::Parent(pid) => {
+            drop(theirs);
+            let mut handle = WorkerHandle {
+                pid,
+                result: None,
+                reaped: false,
+                kind: PhantomData,
+            };
+            let mut socket = mine;
+            let mut message = [0u8];
+            match socket.read(&mut message) {
+                Ok(1) if message[0] == NAMESPACES_MADE => {}
+                Ok(1) => {
+                    // It failed before its namespaces were there and says so as a result does.
+                    handle.result = Some(socket);
+                    handle.finish_from(&message)?;
+                    return Err(Error::new(
+                        Kind::System,
+                        "start a worker: it gave up without a reason",
+                    ));
+                }
+                Ok(_) => return Err(handle.ended("start a worker")),
+                Err(err) => return Err(Error::io(&err, "wait for a worker")),
+            }
+            write::start(pid, maps)?.wait()?;
+            socket
+                .write_all(&[MAPS_WRITTEN])
+                .tried(|| "tell a worker that its ids are mapped")?;
+            handle.result = Some(socket);
+            Ok(handle)
+        }
+    }
+}
+
+impl<T: DeserializeOwned> WorkerHandle<T> {
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits for the end of the job and hands out its result.
+    pub fn finish(mut self) -> Result<T> {
+        self.finish_from(&[])
+    }
+
+    fn finish_from(&mut self, already: &[u8]) -> Result<T> {
+        let mut bytes = already.to_vec();
+        if let Some(mut result) = self.result.take() {
+            result
+                .read_to_end(&mut bytes)
+                .tried(|| "read the result of a worker")?;
+        }
+        if bytes.is_empty() {
+            return Err(self.ended("run a worker"));
+        }
+        self.reap();
+        let sent: Result<T> = serde_json::from_slice(&bytes).map_err(|err| {
+            Error::new(
+                Kind::System,
+                format!("understand the result of a worker: {err}"),
+            )
+        })?;
+        sent
+    }
+}
+
+impl<T> WorkerHandle<T> {
+    /// The worker ended without a word: says how.
+    fn ended(&mut self, tried: &str) -> Error {
+        let how = match self.reap() {
+            Some(WaitStatus::Signaled(_, signal, _)) => format!("it was killed by {signal}"),
+            Some(WaitStatus::Exited(_, status)) => format!("it exited with status {status}"),
+            _ => "it is gone".to_owned(),
+        };
+        Error::new(Kind::System, format!("{tried}: {how}"))
+    }
+
+    fn reap(&mut self) -> Option<WaitStatus> {
+        if std::mem::replace(&mut self.reaped, true) {
+            return None;
+        }
+        loop {
+            match waitpid(self.pid, None) {
+                Err(Errno::EINTR) => {}
+                other => return other.ok(),
+            }
+        }
+    }
+}
+
+impl<T> Drop for WorkerHandle<T> {
+    fn drop(&mut self) {
+        if !self.reaped {
+            let _ = kill(self.pid, Signal::SIGKILL); // not reaped yet, so the pid is still this child's
+            self.reap();
+        }
+    }
+}
+
+/// Runs in: worker. Returns the exit status.
+fn work<T, F>(parent: Pid, maps: &IdMaps, opts: WorkerOpts, socket: &UnixStream, job: F) -> i32
+where
+    T: Serialize,
+    F: FnOnce() -> Result<T>,
+{
+    let mut socket = socket;
+    let outcome = enter(parent, maps, opts, socket).and_then(|()| job());
+    let Ok(bytes) = serde_json::to_vec(&outcome) else {
+        return 1;
+    };
+    // A caller that is gone wants no result.
+    i32::from(socket.write_all(&bytes).is_err())
+}
+
+fn enter(parent: Pid, maps: &IdMaps, opts: WorkerOpts, socket: &UnixStream) -> Result<()> {
+    let mut socket = socket;
+    let mut flags = CloneFlags::CLONE_NEWUSER;
+    flags.set(CloneFlags::CLONE_NEWNS, opts.mounts);
+    unshare(flags).map_err(|errno| no_namespace(errno, "make a user namespace"))?;
+    socket
+        .write_all(&[NAMESPACES_MADE])
+        .tried(|| "ask for an id map")?;
+    let mut message = [0u8];
+    match socket.read(&mut message) {
+        Ok(1) if message[0] == MAPS_WRITTEN => {}
+        _ => {
+            return Err(Error::new(
+                Kind::System,
+                "wait for an id map: the caller is gone",
+            ));
+        }
+    }
+    if has_root(&maps.gids) && has_root(&maps.uids) {
+        if !maps.is_single() {
+            sys::process::setgroups(&[]).tried(|| "give up the caller's groups")?;
+        }
+        sys::process::setresgid(0).tried(|| "become root of a user namespace")?;
+        sys::process::setresuid(0).tried(|| "become root of a user namespace")?;
+    }
+    // After the last change of ids, which takes the setting back.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).tried(|| "bind a worker to its caller")?;
+    if getppid() != parent {
+        sys::process::exit_now(1); // the caller died before that
+    }
+    Ok(())
+}
+
+fn has_root(map: &[Extent]) -> bool {
+    map.iter().any(|extent| extent.inside == 0)
+}
+
+/// Words the failure to make a user namespace, with the switch that forbids it.
+pub fn no_namespace(errno: Errno, tried: &str) -> Error {
+    let err = Error::os(errno, tried);
+    let max = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
+    match errno {
+        Errno::ENOSPC | Errno::EUSERS if max.trim() == "0" => err
+            .with_kind(Kind::Unsupported)
+            .hint("user namespaces are off here (user.max_user_namespaces=0); as root: sysctl -w user.max_user_namespaces=28633"),
+        Errno::ENOSPC | Errno::EUSERS => err
+            .with_kind(Kind::Unsupported)
+            .hint("too many user namespaces exist; see user.max_user_namespaces"),
+        Errno::EPERM => err
+            .with_kind(Kind::Unsupported)
+            .hint("user namespaces may be off here; as root: sysctl -w kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"),
+        Errno::EINVAL | Errno::ENOSYS => err
+            .with_kind(Kind::Unsupported)
+            .hint("this kernel has no user namespaces (CONFIG_USER_NS)"),
+        _ => err,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::userns::map::MapWriter;
+
+    fn own_id() -> IdMaps {
+        let one = |outside| {
+            vec![Extent {
+                inside: 0,
+                outside,
+                count: 1,
+            }]
+        };
+        IdMaps {
+            uids: one(nix::unistd::geteuid().as_raw()),
+            gids: one(nix::unistd::getegid().as_raw()),
+            writer: MapWriter::Direct,
+        }
+    }
+
+    /// The reason to skip, printed, where this host gives no user namespace.
+    fn skip<T>(result: &Result<T>) -> bool {
+        let lacks = matches!(result, Err(err) if err.kind() == Kind::Unsupported);
+        if let (true, Err(err)) = (lacks, result) {
+            // The harness shows what a test writes.
+            let _ = writeln!(std::io::stderr(), "skipped: {err}");
+        }
+        lacks
+    }
+
+    #[test]
+    fn a_job_runs_as_root_and_answers() {
+        let got = run(&own_id(), WorkerOpts::default(), || {
+            Ok((nix::unistd::geteuid().as_raw(), vec!["x".to_owned()]))
+        });
+        if skip(&got) {
+            return;
+        }
+        assert_eq!(got.unwrap(), (0, vec!["x".to_owned()]));
+    }
+
+    #[test]
+    fn an_error_keeps_its_kind_cause_and_remedy() {
+        let got: Result<()> = run(&own_id(), WorkerOpts::default(), || {
+            Err(Error::os(Errno::ENOSPC, "write \"x\"").hint("free some space"))
+        });
+        if skip(&got) {
+            return;
+        }
+        let err = got.unwrap_err();
+        assert_eq!(err.to_string(), "write \"x\": No space left on device");
+        assert_eq!(
+            (err.kind(), err.remedy()),
+            (Kind::NoSpace, Some("free some space"))
+        );
+    }
+
+    #[test]
+    fn a_job_that_dies_is_an_error() {
+        let got: Result<()> = run(&own_id(), WorkerOpts::default(), || {
+            sys::process::exit_now(3)
+        });
+        if skip(&got) {
+            return;
+        }
+        assert_eq!(
+            got.unwrap_err().to_string(),
+            "run a worker: it exited with status 3"
+        );
+    }
+
+    #[test]
+    fn a_dropped_handle_leaves_no_process() {
+        let started = start::<(), _>(&own_id(), WorkerOpts::default(), || {
+            nix::unistd::pause();
+            Ok(())
+        });
+        if skip(&started) {
+            return;
+        }
+        let pid = started.as_ref().unwrap().pid();
+        drop(started);
+        assert_eq!(kill(pid, None), Err(Errno::ESRCH));
+    }
+}

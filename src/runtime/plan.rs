@@ -1,0 +1,95 @@
+//! What the caller decides before a process of a container is born.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use nix::unistd::Pid;
+use oci_spec::runtime::Spec;
+
+use crate::userns::map::IdMaps;
+
+use super::caps::CapSet;
+use super::seccomp::Program;
+
+/// Everything [`super::launch::begin`] needs.
+///
+/// Of the spec's namespaces, an entry without a path is made new, one with a path is joined, and a kind that is not
+/// named is the caller's own. `spec.root.path` is not read: [`Rootfs`] says what the root is.
+#[derive(Debug)]
+pub struct LaunchPlan {
+    pub spec: Spec,
+    pub rootfs: Rootfs,
+    /// Maps of the new user namespace; not read when the spec joins one.
+    pub ids: IdMaps,
+    pub user: UserPlan,
+    pub stdio: StdioPlan,
+    /// The filter, loaded last; `None`: unconfined.
+    pub seccomp: Option<Program>,
+    /// Descriptors that become 3, 4, … in the container.
+    pub preserve: Vec<OwnedFd>,
+    /// Makes `process.cwd` when it is missing (an image's WORKDIR); a directory the user names must exist.
+    pub create_cwd: bool,
+}
+
+/// What becomes `/` of the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rootfs {
+    /// Layers, uppermost first, below a writable directory; all absolute.
+    Overlay {
+        lower: Vec<PathBuf>,
+        upper: PathBuf,
+        work: PathBuf,
+        /// The writable layer need not survive a crash of the host and is never mounted again (`--rm`): its end then
+        /// waits for no disk.
+        volatile: bool,
+    },
+    /// A directory as it stands (`--rootfs`).
+    Dir(PathBuf),
+}
+
+/// Who the process is. Names are looked up in the container's own `/etc/passwd` and `/etc/group`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserPlan {
+    /// `--user`, `USER` of the image: `name`, `uid`, `name:group`, `uid:gid`; empty is root.
+    pub user: String,
+    /// `--group-add`: names or numbers, added to those of the user.
+    pub groups: Vec<String>,
+    /// What a user other than root holds (`--cap-add`), as ambient capabilities; root holds the spec's bounding set.
+    pub caps: CapSet,
+}
+
+/// Where the process's stdin, stdout and stderr go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StdioPlan {
+    /// The caller's own descriptors 0, 1 and 2.
+    Inherit,
+    /// `/dev/null` three times.
+    Null,
+    /// Pipes to the caller; without `stdin` that one is `/dev/null`.
+    Pipes { stdin: bool },
+    /// A terminal of the container's own devpts, controlling terminal of a new session; also `/dev/console`.
+    Pty { rows: u16, columns: u16 },
+}
+
+/// The caller's ends of a process's stdio; non-blocking is left to the caller.
+#[derive(Debug, Default)]
+pub struct Stdio {
+    pub stdin: Option<OwnedFd>,
+    pub stdout: Option<OwnedFd>,
+    pub stderr: Option<OwnedFd>,
+    /// The master side of the terminal: both directions.
+    pub pty: Option<OwnedFd>,
+}
+
+/// A process of a container that has executed its program. Its creator reaps it.
+#[derive(Debug)]
+pub struct Running {
+    /// In the caller's pid namespace.
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+    pub stdio: Stdio,
+}
+
+/// Sent to a starting container once its network is up (or needs no helper).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetReady;
