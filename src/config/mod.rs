@@ -1,3 +1,4 @@
 //! containers.conf, storage.conf, registries.conf and the proxy variables, read where Podman reads them.
 
 pub mod auth;
+pub mod registries;

@@ -1,5 +1,11 @@
 //! Images: names, records, pull; joins `registry` and `storage`.
 
+mod list;
+mod lookup;
+mod manage;
+mod record;
+mod resolve;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,10 +14,28 @@ use oci_spec::image::ImageConfiguration;
 
 use crate::config::auth::Credentials;
 use crate::error::{Error, Result};
+use crate::rootless::identity::Identity;
+use crate::storage::Store;
+
+pub use list::Summary;
+pub use manage::{InUse, Removal, RemoveOptions};
 
 pub use crate::registry::event::{BlobKind, Event, Progress, Silent};
 pub use crate::registry::platform::{Platform, PlatformRequest};
 pub use crate::registry::reference;
+
+/// The images of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    store: &'a Store,
+    identity: &'a Identity,
+}
+
+impl<'a> Images<'a> {
+    pub fn new(store: &'a Store, identity: &'a Identity) -> Self {
+        Self { store, identity }
+    }
+}
 
 /// An image that is whole in the store.
 #[derive(Debug, Clone)]

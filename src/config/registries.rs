@@ -1,0 +1,554 @@
+//! registries.conf version 2 (containers-registries.conf(5)): where images come from.
+//!
+//!     $CONTAINERS_REGISTRIES_CONF, else the first of
+//!       $XDG_CONFIG_HOME/containers/registries.conf, /etc/containers/registries.conf,
+//!       /usr/share/containers/registries.conf
+//!     then over it, each in the order of the file names:
+//!       /etc/containers/registries.conf.d/*.conf, $XDG_CONFIG_HOME/containers/registries.conf.d/*.conf
+//!     and the aliases of $XDG_CACHE_HOME/containers/short-name-aliases.conf below all of them
+//!
+//! A drop-in replaces the lists it sets, the `[[registry]]` of the same prefix, and single aliases.
+//!
+//! Where nothing says `unqualified-search-registries`, a short name means Docker Hub, as Docker has it, and the pull
+//! says so. Podman refuses there; an explicit empty list makes this refuse too.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::rootless::dirs;
+use crate::rootless::identity::Identity;
+
+/// The merged configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Registries {
+    /// `None`: no file says anything.
+    search: Option<Vec<String>>,
+    mode: ShortNameMode,
+    registries: Vec<Registry>,
+    /// Short name to `registry/repository`.
+    aliases: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShortNameMode {
+    Enforcing,
+    #[default]
+    Permissive,
+    Disabled,
+}
+
+/// One `[[registry]]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Registry {
+    prefix: String,
+    location: String,
+    insecure: bool,
+    blocked: bool,
+    mirror_by_digest_only: bool,
+    mirror: Vec<Mirror>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Mirror {
+    location: String,
+    insecure: bool,
+    pull_from_mirror: PullFrom,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PullFrom {
+    #[default]
+    All,
+    DigestOnly,
+    TagOnly,
+}
+
+/// One file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct File {
+    unqualified_search_registries: Option<Vec<String>>,
+    short_name_mode: Option<String>,
+    registry: Vec<Registry>,
+    aliases: BTreeMap<String, String>,
+    /// The table of version 1 of the format.
+    registries: Option<toml::Table>,
+}
+
+/// Where a short name may lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShortName {
+    /// An alias names the repository.
+    Alias(String),
+    /// These registries are asked in turn; the configuration says so.
+    Search(Vec<String>),
+    /// Nothing is configured: Docker Hub.
+    Default,
+    /// Several registries, and `enforcing` wants the user to choose.
+    Ask(Vec<String>),
+}
+
+/// One place that can serve an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host[:port]`
+    pub registry: String,
+    pub repository: String,
+    /// TLS certificates are not checked, plain HTTP is allowed.
+    pub insecure: bool,
+    pub is_mirror: bool,
+}
+
+impl Registries {
+    pub fn load(me: &Identity) -> Result<Self> {
+        let user = dirs::config_home(me).ok().map(|dir| dir.join("containers"));
+        let mut merged = Self::default();
+        if let Some(cache) = cache_home(me) {
+            let path = cache.join("containers/short-name-aliases.conf");
+            if let Some(text) = read(&path)? {
+                merged.merge(parse(&text, &path)?, &path)?;
+            }
+        }
+        let explicit =
+            std::env::var_os("CONTAINERS_REGISTRIES_CONF").filter(|path| !path.is_empty());
+        match explicit {
+            Some(path) => {
+                let path = PathBuf::from(path);
+                let text = std::fs::read_to_string(&path).tried(|| reading(&path))?;
+                merged.merge(parse(&text, &path)?, &path)?;
+            }
+            None => {
+                let system = ["/etc/containers", "/usr/share/containers"].map(PathBuf::from);
+                for dir in user.iter().chain(&system) {
+                    let path = dir.join("registries.conf");
+                    if let Some(text) = read(&path)? {
+                        merged.merge(parse(&text, &path)?, &path)?;
+                        break;
+                    }
+                }
+            }
+        }
+        for dir in std::iter::once(&PathBuf::from("/etc/containers")).chain(&user) {
+            for path in drop_ins(&dir.join("registries.conf.d"))? {
+                if let Some(text) = read(&path)? {
+                    merged.merge(parse(&text, &path)?, &path)?;
+                }
+            }
+        }
+        Ok(merged)
+    }
+
+    fn merge(&mut self, file: File, path: &Path) -> Result<()> {
+        let refuse =
+            |why: String| Err(Error::new(Kind::Usage, format!("{}: {why}", reading(path))));
+        if file.registries.is_some() {
+            return refuse(
+                "version 1 of the format is not supported; write [[registry]] tables".into(),
+            );
+        }
+        if let Some(search) = file.unqualified_search_registries {
+            self.search = Some(search);
+        }
+        self.mode = match file.short_name_mode.as_deref() {
+            None | Some("") => self.mode,
+            Some("enforcing") => ShortNameMode::Enforcing,
+            Some("permissive") => ShortNameMode::Permissive,
+            Some("disabled") => ShortNameMode::Disabled,
+            Some(other) => return refuse(format!("short-name-mode \"{other}\" is not known")),
+        };
+        for mut registry in file.registry {
+            if registry.prefix.is_empty() {
+                registry.prefix = registry.location.clone();
+            }
+            if registry.prefix.is_empty() {
+                return refuse("a [[registry]] has neither prefix nor location".into());
+            }
+            if registry
+                .mirror
+                .iter()
+                .any(|mirror| mirror.location.is_empty())
+            {
+                return refuse(format!("a mirror of {} has no location", registry.prefix));
+            }
+            for text in [&mut registry.prefix, &mut registry.location] {
+                *text = text.trim_end_matches('/').to_owned();
+                if text.contains("://") {
+                    return refuse(format!("\"{text}\" is a URL; want HOST[:PORT][/PATH]"));
+                }
+            }
+            self.registries
+                .retain(|known| known.prefix != registry.prefix);
+            self.registries.push(registry);
+        }
+        for (name, target) in file.aliases {
+            match target.is_empty() {
+                true => self.aliases.remove(&name), // an empty value takes an alias back
+                false => self.aliases.insert(name, target),
+            };
+        }
+        Ok(())
+    }
+
+    /// What a name without registry may mean. `repository` is as typed, without tag.
+    pub fn short_name(&self, repository: &str) -> Result<ShortName> {
+        if self.mode != ShortNameMode::Disabled
+            && let Some(target) = self.aliases.get(repository)
+        {
+            return Ok(ShortName::Alias(target.clone()));
+        }
+        match self.search.as_deref() {
+            None => Ok(ShortName::Default),
+            Some([]) => Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "short-name \"{repository}\" did not resolve to an alias and no unqualified-search registries are defined"
+                ),
+            )
+            .hint("give the full name, such as docker.io/library/NAME, or set unqualified-search-registries in registries.conf")),
+            Some([one]) => Ok(ShortName::Search(vec![one.clone()])),
+            Some(many) if self.mode == ShortNameMode::Enforcing => Ok(ShortName::Ask(many.to_vec())),
+            Some(many) => Ok(ShortName::Search(many.to_vec())),
+        }
+    }
+
+    /// Where to ask for `registry/repository`: mirrors in their order, the registry itself last.
+    ///
+    /// `by_digest`: the reference has a digest. Fails for a blocked registry.
+    pub fn endpoints(
+        &self,
+        registry: &str,
+        repository: &str,
+        by_digest: bool,
+    ) -> Result<Vec<Endpoint>> {
+        let name = format!("{registry}/{repository}");
+        let found = self
+            .registries
+            .iter()
+            .filter(|known| known.matches(registry, &name))
+            .max_by_key(|known| known.prefix.len());
+        let Some(found) = found else {
+            return Ok(vec![Endpoint {
+                registry: registry.into(),
+                repository: repository.into(),
+                insecure: false,
+                is_mirror: false,
+            }]);
+        };
+        if found.blocked {
+            return Err(Error::new(
+                Kind::Registry,
+                format!("registry {} is blocked in registries.conf", found.prefix),
+            )
+            .hint("ask whoever wrote registries.conf for another source"));
+        }
+        let mut endpoints = Vec::new();
+        for mirror in &found.mirror {
+            let fits = match mirror.pull_from_mirror {
+                PullFrom::All => by_digest || !found.mirror_by_digest_only,
+                PullFrom::DigestOnly => by_digest,
+                PullFrom::TagOnly => !by_digest,
+            };
+            if fits {
+                endpoints.push(found.rewrite(&name, &mirror.location, mirror.insecure, true)?);
+            }
+        }
+        endpoints.push(found.rewrite(&name, &found.location, found.insecure, false)?);
+        Ok(endpoints)
+    }
+}
+
+impl Registry {
+    fn matches(&self, registry: &str, name: &str) -> bool {
+        if let Some(domain) = self.prefix.strip_prefix("*.") {
+            let host = registry.split(':').next().unwrap_or(registry);
+            return host
+                .strip_suffix(domain)
+                .is_some_and(|rest| rest.ends_with('.'));
+        }
+        name.strip_prefix(self.prefix.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Puts `location` in the place of the prefix. An empty one (only with `*.`) changes nothing.
+    fn rewrite(
+        &self,
+        name: &str,
+        location: &str,
+        insecure: bool,
+        is_mirror: bool,
+    ) -> Result<Endpoint> {
+        let prefix = match self.prefix.starts_with("*.") {
+            true => name.split('/').next().unwrap_or(name),
+            false => self.prefix.as_str(),
+        };
+        let location = match location.is_empty() {
+            true => prefix,
+            false => location,
+        };
+        let place = format!(
+            "{location}{}",
+            name.strip_prefix(prefix).unwrap_or_default()
+        );
+        let Some((registry, repository)) = place.split_once('/') else {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("registries.conf leads {name} to \"{place}\", which names no repository"),
+            ));
+        };
+        Ok(Endpoint {
+            registry: registry.into(),
+            repository: repository.into(),
+            insecure,
+            is_mirror,
+        })
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<File> {
+    toml::from_str(text).map_err(|err| {
+        let why = err.message().lines().next().unwrap_or_default().to_owned();
+        let line = err
+            .span()
+            .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let place = line.map_or(String::new(), |line| format!(" line {line}"));
+        Error::new(Kind::Usage, format!("{}{place}: {why}", reading(path)))
+    })
+}
+
+fn reading(path: &Path) -> String {
+    format!("read configuration \"{}\"", path.display())
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(err) => Err(Error::io(&err, reading(path))),
+    }
+}
+
+fn drop_ins(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(err) => return Err(Error::io(&err, reading(dir))),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.tried(|| reading(dir))?.path();
+        if path.extension().is_some_and(|kind| kind == "conf") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn cache_home(me: &Identity) -> Option<PathBuf> {
+    match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
+        Some(dir) if dir.is_absolute() => Some(dir),
+        _ => Some(me.home().ok()?.join(".cache")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(files: &[&str]) -> Result<Registries> {
+        let path = Path::new("/x/registries.conf");
+        let mut merged = Registries::default();
+        for text in files {
+            merged.merge(parse(text, path)?, path)?;
+        }
+        Ok(merged)
+    }
+
+    #[test]
+    fn short_names_follow_the_configuration() {
+        let search =
+            |names: &[&str]| ShortName::Search(names.iter().map(|s| s.to_string()).collect());
+        let two = "unqualified-search-registries = [\"a.io\", \"b.io\"]\n";
+        let alias = "[aliases]\n\"x\" = \"c.io/team/x\"\n";
+        let cases: [(&[&str], &str, Option<ShortName>); 9] = [
+            (&[], "x", Some(ShortName::Default)),
+            (&["unqualified-search-registries = []"], "x", None),
+            (
+                &["unqualified-search-registries = [\"a.io\"]"],
+                "x",
+                Some(search(&["a.io"])),
+            ),
+            (&[two], "x", Some(search(&["a.io", "b.io"]))),
+            (
+                &[two, "short-name-mode = \"enforcing\""],
+                "x",
+                Some(ShortName::Ask(vec!["a.io".into(), "b.io".into()])),
+            ),
+            (
+                &[two, "unqualified-search-registries = [\"d.io\"]"],
+                "x",
+                Some(search(&["d.io"])),
+            ),
+            (
+                &[two, alias],
+                "x",
+                Some(ShortName::Alias("c.io/team/x".into())),
+            ),
+            (
+                &[two, alias, "[aliases]\n\"x\" = \"\"\n"],
+                "x",
+                Some(search(&["a.io", "b.io"])),
+            ),
+            (&[two, alias], "y", Some(search(&["a.io", "b.io"]))),
+        ];
+        for (files, name, want) in cases {
+            assert_eq!(
+                config(files).unwrap().short_name(name).ok(),
+                want,
+                "{files:?} {name}"
+            );
+        }
+    }
+
+    const FILE: &str = r#"
+        [[registry]]
+        location = "plain.io"
+        insecure = true
+        [[registry]]
+        prefix = "docker.io"
+        location = "docker.io"
+        [[registry.mirror]]
+        location = "mirror.io/hub"
+        insecure = true
+        [[registry.mirror]]
+        location = "digests.io"
+        pull-from-mirror = "digest-only"
+        [[registry]]
+        prefix = "docker.io/team"
+        location = "inner.io/team2"
+        [[registry]]
+        prefix = "bad.io"
+        blocked = true
+        location = "bad.io"
+        [[registry]]
+        prefix = "*.wild.io"
+        insecure = true
+        [[registry]]
+        prefix = "port.io:5000"
+        location = "other.io:6000/x"
+    "#;
+
+    #[test]
+    fn names_lead_to_endpoints() {
+        let registries = config(&[FILE]).unwrap();
+        let cases: [(&str, &str, bool, &[&str]); 12] = [
+            ("none.io", "a", false, &["none.io/a"]),
+            ("plain.io", "a", false, &["plain.io/a!"]),
+            ("plain.io:1", "a", false, &["plain.io:1/a"]),
+            (
+                "docker.io",
+                "library/a",
+                false,
+                &["mirror.io/hub/library/a!", "docker.io/library/a"],
+            ),
+            (
+                "docker.io",
+                "library/a",
+                true,
+                &[
+                    "mirror.io/hub/library/a!",
+                    "digests.io/library/a",
+                    "docker.io/library/a",
+                ],
+            ),
+            ("docker.io", "team/a", false, &["inner.io/team2/a"]),
+            (
+                "docker.io",
+                "teamster/a",
+                true,
+                &[
+                    "mirror.io/hub/teamster/a!",
+                    "digests.io/teamster/a",
+                    "docker.io/teamster/a",
+                ],
+            ),
+            ("a.wild.io", "x", false, &["a.wild.io/x!"]),
+            ("a.b.wild.io:50", "x", false, &["a.b.wild.io:50/x!"]),
+            ("wild.io", "x", false, &["wild.io/x"]),
+            ("evilwild.io", "x", false, &["evilwild.io/x"]),
+            ("port.io:5000", "a/b", false, &["other.io:6000/x/a/b"]),
+        ];
+        for (registry, repository, by_digest, want) in cases {
+            let got: Vec<String> = registries
+                .endpoints(registry, repository, by_digest)
+                .unwrap()
+                .iter()
+                .map(|e| {
+                    format!(
+                        "{}/{}{}",
+                        e.registry,
+                        e.repository,
+                        if e.insecure { "!" } else { "" }
+                    )
+                })
+                .collect();
+            assert_eq!(got, want, "{registry}/{repository}");
+        }
+        let err = registries.endpoints("bad.io", "a", false).unwrap_err();
+        assert_eq!(
+            err.to_string(),
+            "registry bad.io is blocked in registries.conf"
+        );
+    }
+
+    #[test]
+    fn a_drop_in_replaces_the_registry_of_its_prefix() {
+        let registries = config(&[
+            FILE,
+            "[[registry]]\nprefix = \"bad.io\"\nlocation = \"good.io\"",
+        ])
+        .unwrap();
+        let got = registries.endpoints("bad.io", "a", false).unwrap();
+        assert_eq!(got[0].registry, "good.io");
+    }
+
+    #[test]
+    fn what_is_malformed_is_named() {
+        let cases = [
+            (
+                "x = [",
+                "read configuration \"/x/registries.conf\" line 1: ",
+            ),
+            (
+                "short-name-mode = \"perhaps\"",
+                "short-name-mode \"perhaps\" is not known",
+            ),
+            ("[registries.search]\nregistries = [\"a\"]", "version 1"),
+            (
+                "[[registry]]\ninsecure = true",
+                "neither prefix nor location",
+            ),
+            ("[[registry]]\nlocation = \"https://a.io\"", "is a URL"),
+            (
+                "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\ninsecure = true",
+                "has no location",
+            ),
+        ];
+        for (text, want) in cases {
+            let err = config(&[text]).unwrap_err().to_string();
+            assert!(err.contains(want), "{text}: {err}");
+        }
+    }
+}
