@@ -1,6 +1,6 @@
 //! Removing trees, whoever owns the files in them.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -54,6 +54,12 @@ pub(super) fn remove_here(path: &Path) -> Result<()> {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(failed(errno)),
     }
+}
+
+/// As [`remove_here`], of a directory in another one.
+pub(super) fn remove_dir_at(at: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    empty_dir(open_dir(at, name)?)?;
+    gone(unlinkat(at, name, AtFlags::REMOVEDIR))
 }
 
 /// One directory on the way down: its entries still to be looked at, and its name in the one above.

@@ -5,10 +5,11 @@
 //! killed fetcher ends the unpacker too.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::StopWatch;
 use crate::error::{Error, Kind, Result, Tried};
 
 const COMPLETE: u64 = 1 << 63;
@@ -93,10 +94,12 @@ impl FeedReader {
         self.complete
     }
 
-    /// Waits until more than `known` bytes are valid, or the blob is complete.
-    pub(super) fn wait_beyond(&mut self, known: u64) -> std::io::Result<()> {
+    /// Waits until more than `known` bytes are valid, or the blob is complete. `BrokenPipe` when it will never be,
+    /// or when another layer has failed.
+    pub(super) fn wait_beyond(&mut self, known: u64, watch: &StopWatch) -> std::io::Result<()> {
         let mut buffer = [0; 512];
         while self.valid <= known && !self.complete {
+            watch.wait_for(self.pipe.as_fd())?;
             let got = self.pipe.read(&mut buffer)?;
             if got == 0 {
                 return Err(std::io::ErrorKind::BrokenPipe.into());
@@ -112,9 +115,9 @@ impl FeedReader {
     }
 
     /// Waits for the word that the blob is complete and was checked.
-    pub(super) fn wait_complete(&mut self) -> Result<()> {
+    pub(super) fn wait_complete(&mut self, watch: &StopWatch) -> Result<()> {
         while !self.complete {
-            self.wait_beyond(u64::MAX).map_err(|_| gave_up())?;
+            self.wait_beyond(u64::MAX, watch).map_err(|_| gave_up())?;
         }
         Ok(())
     }
@@ -132,33 +135,36 @@ mod tests {
     #[test]
     fn a_feed_tells_how_far_the_file_is_valid() {
         let (mut writer, mut reader) = feed().unwrap();
+        let (_stop, watch) = super::super::stop().unwrap();
         writer.valid(10).unwrap();
         writer.valid(30).unwrap();
-        reader.wait_beyond(0).unwrap();
+        reader.wait_beyond(0, &watch).unwrap();
         assert!(reader.valid() >= 10);
         writer.complete(40).unwrap();
-        reader.wait_complete().unwrap();
+        reader.wait_complete(&watch).unwrap();
         assert_eq!((reader.valid(), reader.is_complete()), (40, true));
     }
 
     #[test]
     fn a_feed_that_ends_early_is_a_failure() {
         let (mut writer, mut reader) = feed().unwrap();
+        let (_stop, watch) = super::super::stop().unwrap();
         writer.valid(10).unwrap();
         writer.failed();
-        reader.wait_beyond(0).unwrap();
-        assert!(reader.wait_beyond(10).is_err());
-        assert!(reader.wait_complete().is_err());
+        reader.wait_beyond(0, &watch).unwrap();
+        assert!(reader.wait_beyond(10, &watch).is_err());
+        assert!(reader.wait_complete(&watch).is_err());
     }
 
     #[test]
     fn a_full_pipe_does_not_block_the_fetcher() {
         let (mut writer, mut reader) = feed().unwrap();
+        let (_stop, watch) = super::super::stop().unwrap();
         for n in 0..100_000 {
             writer.valid(n).unwrap();
         }
         let finisher = std::thread::spawn(move || writer.complete(100_000).unwrap());
-        reader.wait_complete().unwrap();
+        reader.wait_complete(&watch).unwrap();
         finisher.join().unwrap();
         assert_eq!(reader.valid(), 100_000);
     }
