@@ -55,6 +55,11 @@ impl Program {
     }
 }
 
+/// The number of the call `name`, if `abi` has one.
+pub fn number(abi: Abi, name: &str) -> Option<u32> {
+    calls::Names::of(abi).number(name)
+}
+
 /// What a filter answers: `SECCOMP_RET_*`, with its 16 bits of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Action(pub u32);
