@@ -1,9 +1,111 @@
 //! The command line: parse, typed request, engine call, rendering, exit status.
+//!
+//! Runs in: cli. The only part of the program that prints, reads argv or decides the exit status; it makes no mount
+//! and no process itself.
+//!
+//! A command is one file: its arguments (`clap::Args`, a plain `bool` field is a Go-style switch, see [`args`]) and
+//! `pub fn run(args: &XArgs, ctx: &Context, out: &mut Printer) -> Outcome`. It becomes known by one line in
+//! [`commands::COMMANDS`]; help, completions and manual pages follow from that table. Only the command that was
+//! asked for is built: a `clap::Command` for each would cost every start.
+
+mod args;
+mod commands;
+mod context;
+mod exit;
+mod help;
+mod output;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::ArgMatches;
+
+use commands::{COMMANDS, Entry};
+use context::Context;
+use exit::{Failed, Outcome, Status};
+use output::Printer;
+
 /// Runs one command line and returns the exit status of the process.
-pub fn run(_argv: Vec<OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn run(argv: Vec<OsString>) -> ExitCode {
+    let mut out = Printer::stdout();
+    let outcome = dispatch(argv, &mut out);
+    let flushed = out.flush();
+    exit::finish(outcome.and_then(|status| {
+        flushed?;
+        Ok(status)
+    }))
+}
+
+fn dispatch(argv: Vec<OsString>, out: &mut Printer) -> Outcome {
+    let line = usage::words(&argv)?;
+    let (globals, rest) = args::global::split(&line)?;
+    let Some(first) = rest.first() else {
+        help::overview(out)?;
+        out.flush()?;
+        return Err(usage::missing_command("pod").into());
+    };
+    match first.as_str() {
+        "-v" | "--version" => {
+            out.line(&format!("pod version {}", env!("CARGO_PKG_VERSION")))?;
+            return Ok(Status::SUCCESS);
+        }
+        "--help" | "-h" => {
+            help::overview(out)?;
+            return Ok(Status::SUCCESS);
+        }
+        "help" => return help::of_words(&rest[1..], out),
+        word if word.starts_with('-') => return Err(usage::unknown_flag(word, "pod").into()),
+        _ => {}
+    }
+    let (entry, path, rest) = match commands::lookup(rest) {
+        commands::Lookup::Found { entry, path, rest } => (entry, path, rest),
+        commands::Lookup::Group(name, rest) => return group(name, rest, out),
+        commands::Lookup::Unknown(err) => return Err(err.into()),
+    };
+    invoke(entry, &path, globals, rest, &line, out)
+}
+
+/// A parent (`pod container`) without a command: its help, and a failure unless help was asked for.
+fn group(name: &str, rest: &[String], out: &mut Printer) -> Outcome {
+    help::group(name, out)?;
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        return Ok(Status::SUCCESS);
+    }
+    out.flush()?;
+    Err(usage::missing_command(&format!("pod {name}")).into())
+}
+
+fn invoke(
+    entry: &Entry,
+    path: &str,
+    globals: &[String],
+    rest: &[String],
+    line: &[String],
+    out: &mut Printer,
+) -> Outcome {
+    let mut command = commands::build(entry, path);
+    // The globals stand before the command in argv; one parser reads both places.
+    let words = globals.iter().chain(rest);
+    let mut matches: ArgMatches = match command.try_get_matches_from_mut(words) {
+        Ok(matches) => matches,
+        Err(err) => return usage::explain(&err, &command, path, rest, out),
+    };
+    let globals = args::global::take(&mut matches)?;
+    let ctx = Context::new(globals, line.to_vec());
+    (entry.run)(&mut matches, &ctx, out)
+}
+
+/// Reads a command's arguments; what a group of flags refuses comes back as the error.
+fn parsed<A: clap::FromArgMatches>(matches: &mut ArgMatches) -> Result<A, Failed> {
+    A::from_arg_matches_mut(matches).map_err(|err| usage::refused(&err))
+}
+
+/// Every command as clap knows it, for completions and manual pages.
+pub fn definitions() -> clap::Command {
+    let mut all = clap::Command::new("pod").about("A rootless, daemonless container engine");
+    for entry in COMMANDS {
+        all = commands::attach(all, entry);
+    }
+    all
 }

@@ -1,0 +1,262 @@
+//! The command table, and one file per command.
+//!
+//! To add a command: its file with `XArgs` (`#[derive(clap::Args)]`) and
+//! `pub fn run(args: &XArgs, ctx: &Context, out: &mut Printer) -> Outcome`, and one `entry!` below. Positional
+//! arguments are optional for clap; `run` says what is missing, in Podman's words.
+
+mod container_exists;
+
+use clap::{ArgMatches, Args, Command};
+
+use crate::error::{Error, Kind};
+
+use super::args::{self, global::GlobalArgs};
+use super::context::Context;
+use super::exit::{Failed, Outcome};
+use super::output::Printer;
+use super::{help, parsed};
+
+/// One command.
+pub struct Entry {
+    /// `["ps", "container ls"]`: the first is the one that help shows.
+    pub paths: &'static [&'static str],
+    pub group: Group,
+    pub about: &'static str,
+    /// What follows the options in the usage line.
+    pub operands: &'static str,
+    /// Adds the command's own arguments.
+    pub augment: fn(Command) -> Command,
+    pub run: fn(&mut ArgMatches, &Context, &mut Printer) -> Outcome,
+}
+
+/// Where `pod --help` lists a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Run,
+    Look,
+    Images,
+    System,
+    /// Only in the long form (`container exists`), listed by its parent's help.
+    Long,
+    /// Not listed.
+    Hidden,
+}
+
+macro_rules! entry {
+    ([$($path:literal),+], $group:ident, $about:literal, $operands:literal, $module:ident :: $args:ident) => {
+        Entry {
+            paths: &[$($path),+],
+            group: Group::$group,
+            about: $about,
+            operands: $operands,
+            augment: <$module::$args as clap::Args>::augment_args,
+            run: |matches, ctx, out| {
+                let args: $module::$args = parsed(matches)?;
+                $module::run(&args, ctx, out)
+            },
+        }
+    };
+}
+
+/// Every command, in the order of `pod --help`.
+pub const COMMANDS: &[Entry] = &[entry!(
+    ["container exists"],
+    Long,
+    "Tell by the exit status whether a container exists (0 yes, 1 no)",
+    "CONTAINER",
+    container_exists::ContainerExistsArgs
+)];
+
+/// Parents of long forms, with what their help says first.
+pub const PARENTS: &[(&str, &str)] = &[
+    ("container", "Manage containers"),
+    ("image", "Manage images"),
+];
+
+/// Commands of Podman that this version does not have.
+const LATER: &[&str] = &[
+    "artifact",
+    "auto-update",
+    "build",
+    "commit",
+    "compose",
+    "cp",
+    "diff",
+    "events",
+    "export",
+    "farm",
+    "generate",
+    "healthcheck",
+    "history",
+    "import",
+    "init",
+    "kube",
+    "load",
+    "login",
+    "logout",
+    "machine",
+    "manifest",
+    "mount",
+    "network",
+    "pause",
+    "play",
+    "pod",
+    "push",
+    "quadlet",
+    "rename",
+    "restart",
+    "save",
+    "search",
+    "secret",
+    "stats",
+    "system",
+    "top",
+    "umount",
+    "unmount",
+    "unpause",
+    "unshare",
+    "untag",
+    "update",
+    "volume",
+    "prune",
+    "checkpoint",
+    "restore",
+    "cleanup",
+    "clone",
+    "runlabel",
+    "tree",
+    "trust",
+    "sign",
+    "scp",
+];
+
+/// What the words after the global flags name.
+pub enum Lookup<'a> {
+    Found {
+        entry: &'static Entry,
+        path: String,
+        rest: &'a [String],
+    },
+    /// A parent without a command.
+    Group(&'static str, &'a [String]),
+    Unknown(Failed),
+}
+
+/// Finds the command that `words` begin with.
+pub fn lookup(words: &[String]) -> Lookup<'_> {
+    let first = words.first().map_or("", String::as_str);
+    let Some(&(parent, _)) = PARENTS.iter().find(|(name, _)| *name == first) else {
+        return find(first, &words[1..]);
+    };
+    match words.get(1) {
+        Some(second) if !second.starts_with('-') => {
+            find(&format!("{parent} {second}"), &words[2..])
+        }
+        _ => Lookup::Group(parent, &words[1..]),
+    }
+}
+
+fn find<'a>(path: &str, rest: &'a [String]) -> Lookup<'a> {
+    match COMMANDS.iter().find(|entry| entry.paths.contains(&path)) {
+        Some(entry) => Lookup::Found {
+            entry,
+            path: path.to_owned(),
+            rest,
+        },
+        None => Lookup::Unknown(unknown(path)),
+    }
+}
+
+fn unknown(path: &str) -> Failed {
+    let (parent, word) = path.rsplit_once(' ').unwrap_or(("", path));
+    if LATER.contains(&word) {
+        return Error::new(
+            Kind::Unsupported,
+            format!("command `pod {path}` is not available in this version of pod"),
+        )
+        .into();
+    }
+    let program = if parent.is_empty() {
+        "pod".to_owned()
+    } else {
+        format!("pod {parent}")
+    };
+    Failed::from(Error::usage(format!("unrecognized command `pod {path}`")))
+        .note(format!("Try '{program} --help' for more information"))
+}
+
+/// The parser of one command, and of nothing else. `path`: as the user spelled it.
+pub fn build(entry: &Entry, path: &str) -> Command {
+    let command = Command::new("pod").no_binary_name(true);
+    let command = args::go_style(GlobalArgs::augment_args(define(entry, command)));
+    help::dress(command, entry, path)
+}
+
+/// Gives `command` what `entry` says: texts and arguments.
+pub fn define(entry: &Entry, command: Command) -> Command {
+    args::go_style((entry.augment)(command.about(entry.about)))
+}
+
+/// Adds `entry` below `all` under each of its names.
+pub fn attach(all: Command, entry: &Entry) -> Command {
+    entry.paths.iter().fold(all, |all, path| {
+        let hidden = entry.group == Group::Hidden;
+        match path.split_once(' ') {
+            None => all.subcommand(define(entry, Command::new(*path)).hide(hidden)),
+            Some((parent, name)) => {
+                let child = define(entry, Command::new(name)).hide(hidden);
+                if all.find_subcommand(parent).is_some() {
+                    all.mut_subcommand(parent, |found| found.subcommand(child))
+                } else {
+                    let about = PARENTS.iter().find(|(known, _)| *known == parent);
+                    let made = Command::new(parent).about(about.map_or("", |(_, about)| about));
+                    all.subcommand(made.subcommand(child))
+                }
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn names_are_unique_and_below_known_parents() {
+        let mut seen = std::collections::BTreeSet::new();
+        for path in COMMANDS.iter().flat_map(|entry| entry.paths) {
+            assert!(seen.insert(path), "{path} twice");
+            if let Some((parent, _)) = path.split_once(' ') {
+                assert!(PARENTS.iter().any(|(name, _)| *name == parent), "{path}");
+            }
+            assert!(!LATER.contains(path), "{path} is said to come later");
+        }
+    }
+
+    #[test]
+    fn every_command_builds() {
+        for entry in COMMANDS {
+            for path in entry.paths {
+                build(entry, path).debug_assert();
+            }
+        }
+    }
+
+    #[test]
+    fn long_forms_and_parents() {
+        let words = line("container exists x");
+        assert!(matches!(lookup(&words), Lookup::Found { rest, .. } if rest == ["x"]));
+        let words = line("container --help");
+        assert!(matches!(lookup(&words), Lookup::Group("container", _)));
+        for unknown in ["nope", "container nope", "restart"] {
+            assert!(
+                matches!(lookup(&line(unknown)), Lookup::Unknown(_)),
+                "{unknown}"
+            );
+        }
+    }
+}

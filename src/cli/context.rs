@@ -1,0 +1,87 @@
+//! What commands work on, made on first use: a command pays only for what it asks for.
+
+use std::cell::OnceCell;
+
+use crate::container::Containers;
+use crate::error::Result;
+use crate::rootless::dirs::Dirs;
+use crate::rootless::identity::Identity;
+use crate::storage::Store;
+
+use super::args::global::GlobalArgs;
+use super::output;
+
+/// One invocation: its command line, and the way to store, images and containers.
+#[derive(Debug)]
+pub struct Context {
+    globals: GlobalArgs,
+    /// The words after the program's name.
+    line: Vec<String>,
+    identity: OnceCell<Identity>,
+    dirs: OnceCell<Dirs>,
+    store: OnceCell<Store>,
+    containers: OnceCell<Containers>,
+}
+
+impl Context {
+    pub fn new(globals: GlobalArgs, line: Vec<String>) -> Self {
+        Self {
+            globals,
+            line,
+            identity: OnceCell::new(),
+            dirs: OnceCell::new(),
+            store: OnceCell::new(),
+            containers: OnceCell::new(),
+        }
+    }
+
+    /// The command line as typed, `pod` first: what `inspect` shows as `CreateCommand`.
+    pub fn command_line(&self) -> Vec<String> {
+        std::iter::once("pod".to_owned())
+            .chain(self.line.iter().cloned())
+            .collect()
+    }
+
+    /// Warns on stderr, unless `--log-level` is above warnings.
+    pub fn warn(&self, message: &str) {
+        if self.globals.shows_warnings() {
+            output::warn(message);
+        }
+    }
+
+    pub fn identity(&self) -> Result<&Identity> {
+        get(&self.identity, Identity::current)
+    }
+
+    /// Where store and run-time state are. The run-time directory exists afterwards.
+    pub fn dirs(&self) -> Result<&Dirs> {
+        get(&self.dirs, || {
+            Dirs::resolve(
+                self.identity()?,
+                self.globals.root.as_deref(),
+                self.globals.runroot.as_deref(),
+            )
+        })
+    }
+
+    pub fn store(&self) -> Result<&Store> {
+        get(&self.store, || Store::open(self.dirs()?))
+    }
+
+    pub fn containers(&self) -> Result<&Containers> {
+        get(&self.containers, || {
+            let dirs = self.dirs()?;
+            Ok(Containers::new(&dirs.store, &dirs.run))
+        })
+    }
+}
+
+fn get<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(value) => Ok(value),
+        None => {
+            let value = make()?;
+            Ok(cell.get_or_init(|| value))
+        }
+    }
+}
