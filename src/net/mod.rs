@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
+pub mod free;
+pub mod ports;
+
 /// `--network`, parsed once at the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "mode")]
