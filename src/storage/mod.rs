@@ -27,6 +27,8 @@ pub mod overlay;
 mod publish;
 mod remove;
 mod staging;
+#[cfg(test)]
+mod tests;
 pub mod unpack;
 
 use std::fs::{self, DirBuilder};

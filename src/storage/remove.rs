@@ -9,6 +9,9 @@ use rustix::io::Errno;
 
 use super::Store;
 use crate::error::{Error, Result};
+use crate::rootless::identity::Identity;
+use crate::rootless::worker::{self, WorkerOpts};
+use crate::userns::mode::{self, UsernsMode};
 
 /// Directories held open at once. Deeper ones are moved up to the top first, so that depth costs no descriptors.
 const MAX_OPEN: usize = 64;
@@ -29,8 +32,30 @@ impl Store {
         done
     }
 
+    /// Tries with our own rights first: that needs no helper, and is enough for all that we own.
+    ///
+    /// The other way forks: for a process with one thread only.
     pub(super) fn remove_trash(&self, path: &Path) -> Result<()> {
-        remove_here(path)
+        match remove_here(path) {
+            Err(err)
+                if matches!(
+                    err.errno(),
+                    Some(nix::errno::Errno::EACCES | nix::errno::Errno::EPERM)
+                ) => {}
+            done => return done,
+        }
+        let me = Identity::current()?;
+        // Whatever namespace made these files: all subordinate ids are mapped in the default one.
+        let maps = mode::maps(
+            &UsernsMode::default(),
+            me.uid.as_raw(),
+            me.gid.as_raw(),
+            || me.name(),
+        )?;
+        let path = path.to_path_buf();
+        worker::run(&maps, WorkerOpts { mounts: false }, move || {
+            remove_here(&path)
+        })
     }
 }
 

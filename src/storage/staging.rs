@@ -290,7 +290,7 @@ fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
 }
 
-fn unique_name() -> String {
+pub(super) fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     // The time keeps the names of two machines, or of a reused pid, apart.
     let now = std::time::SystemTime::now()

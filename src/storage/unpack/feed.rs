@@ -6,6 +6,7 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -76,13 +77,15 @@ impl FeedReader {
         Ok(reader)
     }
 
-    /// Called first thing in a forked worker, before any other descriptor is opened there.
+    /// Called in a forked worker: closes the inherited copy of the writer, which would hide the end of the file.
     pub(super) fn after_fork(&mut self) {
-        if self.made_by != std::process::id() {
-            // Closed already if the writer was dropped before the fork; nothing else can have taken its number,
-            // because a worker opens no descriptor before this.
-            let _ = nix::unistd::close(self.writer);
-            self.made_by = std::process::id();
+        if self.made_by == std::process::id() {
+            return;
+        }
+        self.made_by = std::process::id();
+        // The writer may have been closed before the fork and its number reused. Both ends of a pipe are one inode.
+        if inode(self.writer) == inode(self.pipe.as_raw_fd()) {
+            let _ = nix::unistd::close(self.writer); // it is a pipe: nothing is lost by closing
         }
     }
 
@@ -121,6 +124,11 @@ impl FeedReader {
         }
         Ok(())
     }
+}
+
+fn inode(fd: RawFd) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(format!("/proc/self/fd/{fd}")).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// The failure of an unpacker whose fetcher gave up or died; the fetcher knows the cause.

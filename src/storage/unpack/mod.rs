@@ -29,6 +29,8 @@ use serde::{Deserialize, Serialize};
 use super::publish::explain_full;
 use super::{DiffId, LayerDigest};
 use crate::error::{Error, Kind, Result, Tried};
+use crate::rootless::worker::{self, WorkerHandle, WorkerOpts};
+use crate::userns::map::IdMaps;
 
 pub use feed::{FeedReader, FeedWriter, feed};
 
@@ -106,6 +108,20 @@ pub struct Unpacked {
     pub size: u64,
     /// Entries of the tar.
     pub entries: u64,
+}
+
+/// Starts a worker that unpacks `layers` with the ids of `maps`; then their blobs may be fetched, also with threads.
+///
+/// For a process with one thread only.
+pub fn start(maps: &IdMaps, layers: Vec<LayerUnpack>) -> Result<WorkerHandle<Vec<Unpacked>>> {
+    let owners = match maps.is_single() {
+        true => Owners::Record,
+        false => Owners::Apply,
+    };
+    let limits = Limits::from_env();
+    worker::start(maps, WorkerOpts { mounts: false }, move || {
+        unpack_layers(layers, owners, &limits)
+    })
 }
 
 /// Unpacks all layers, several at once, and returns in their order. The first failure stops the others.
