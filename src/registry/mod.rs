@@ -8,6 +8,19 @@
 //! resume, and would build a second HTTP client. `transport` sends, `challenge` and `token` authenticate,
 //! `manifest` hardens what comes back, `blob` streams.
 
+mod blob;
+mod challenge;
+mod client;
 pub mod event;
+mod manifest;
 pub mod platform;
 pub mod reference;
+mod retry;
+mod session;
+mod transport;
+
+pub use blob::{BlobJob, BlobSink};
+pub use client::{Client, ClientSettings, Known, Remote, Source};
+pub use manifest::{Document, Layer, MAX_DOCUMENT};
+pub use retry::RetrySettings;
+pub use transport::{ProxySettings, TransportSettings};
