@@ -12,7 +12,6 @@ use super::later::{Later, Takes, refused};
 
 /// The global flags that have an effect.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Directory of images and containers
     #[arg(long, value_name = "DIR", hide = true)]

@@ -189,12 +189,15 @@ fn unknown(path: &str) -> Failed {
 pub fn build(entry: &Entry, path: &str) -> Command {
     let command = Command::new("pod").no_binary_name(true);
     let command = args::go_style(GlobalArgs::augment_args(define(entry, command)));
-    help::dress(command, entry, path)
+    help::dress(command, entry, path).about(entry.about)
 }
 
 /// Gives `command` what `entry` says: texts and arguments.
 pub fn define(entry: &Entry, command: Command) -> Command {
-    args::go_style((entry.augment)(command.about(entry.about)))
+    // A doc comment of the struct would replace an earlier text.
+    args::go_style((entry.augment)(command))
+        .about(entry.about)
+        .long_about(None)
 }
 
 /// Adds `entry` below `all` under each of its names.
