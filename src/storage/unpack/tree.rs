@@ -76,7 +76,11 @@ impl Tree {
         let (dir, name) = split(path);
         let dir = match self.cached(dir) {
             Some(dir) => dir,
-            None => self.find(dir)?,
+            None => {
+                let found = self.find(dir)?;
+                self.remember(dir, &found);
+                found
+            }
         };
         let name = CString::new(name).map_err(|_| Errno::INVAL)?;
         Ok(Place { dir, name })
