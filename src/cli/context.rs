@@ -70,8 +70,7 @@ impl Context {
 
     pub fn containers(&self) -> Result<&Containers> {
         get(&self.containers, || {
-            let dirs = self.dirs()?;
-            Ok(Containers::new(&dirs.store, &dirs.run))
+            Ok(Containers::new(self.dirs()?, self.identity()?))
         })
     }
 }

@@ -1,26 +1,19 @@
-//! The containers of one store, and one container of it.
+//! The containers of one store, and one container of it: where their files are, and how they are found.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use std::io::Write;
+use crate::error::{Error, Kind, Result, Tried};
+use crate::rootless::dirs::Dirs;
+use crate::rootless::identity::Identity;
+use crate::state;
 
-use crate::error::{Error, Kind, Result};
-use crate::image::Image;
+use super::record::{Record, State, VERSION};
 
-use super::inspect::InspectContainer;
-use super::options::{
-    AttachOptions, ExecOutcome, ExecRequest, KillOptions, LogOptions, RemoveOptions, RunOutcome,
-    Sizes, StartOptions, StopOptions, StopReport, Terminal, WaitCondition,
-};
-use super::record::{Record, State};
-use super::request::CreateRequest;
-
-/// All containers of a store.
+/// All containers of a store. Making one touches nothing.
 #[derive(Debug, Clone)]
 pub struct Containers {
-    store: PathBuf,
-    run: PathBuf,
+    pub(super) dirs: Dirs,
+    pub(super) me: Identity,
 }
 
 /// One container as it was when it was looked up; methods look again where it matters.
@@ -29,45 +22,21 @@ pub struct Container {
     pub record: Record,
     /// Settled: a container said to run here did run when it was read.
     pub state: State,
-    engine: Containers,
-}
-
-fn soon<T>() -> Result<T> {
-    Err(Error::new(
-        Kind::Unsupported,
-        "not available in this version",
-    ))
+    pub(super) engine: Containers,
 }
 
 impl Containers {
-    /// Touches nothing. `store`: `$XDG_DATA_HOME/pod`; `run`: `$XDG_RUNTIME_DIR/pod`.
-    pub fn new(store: &Path, run: &Path) -> Self {
+    pub fn new(dirs: &Dirs, me: &Identity) -> Self {
         Self {
-            store: store.to_path_buf(),
-            run: run.to_path_buf(),
+            dirs: dirs.clone(),
+            me: me.clone(),
         }
-    }
-
-    /// Makes a container and does not start it. `image` is `None` with `--rootfs`.
-    pub fn create(&self, _request: CreateRequest, _image: Option<&Image>) -> Result<Container> {
-        soon()
-    }
-
-    /// Creates and starts in one go, faster than one after the other: the record is written while the ids are mapped.
-    ///
-    /// The id is known (`-d` prints it) as soon as this returns; with `attach` it returns when the container ended.
-    pub fn run(
-        &self,
-        _request: CreateRequest,
-        _image: Option<&Image>,
-        _options: &StartOptions<'_>,
-    ) -> Result<(String, RunOutcome)> {
-        soon()
     }
 
     /// By exact name, full id, or unique prefix of an id.
     pub fn find(&self, name_or_id: &str) -> Result<Container> {
-        Err(no_such(name_or_id))
+        let id = self.resolve(name_or_id)?;
+        self.open(&id)?.ok_or_else(|| no_such(name_or_id))
     }
 
     /// Tells whether `find` would succeed.
@@ -81,13 +50,155 @@ impl Containers {
 
     /// Oldest first. A container that cannot be read is reported beside those that can.
     pub fn list(&self) -> Result<(Vec<Container>, Vec<Error>)> {
-        let _ = (&self.store, &self.run);
-        Ok((Vec::new(), Vec::new()))
+        let mut found = Vec::new();
+        let mut failures = Vec::new();
+        for id in self.ids()? {
+            match self.open(&id) {
+                Ok(Some(container)) => found.push(container),
+                Ok(None) => self.sweep(&id),
+                Err(err) => failures.push(err),
+            }
+        }
+        found.sort_by(|a, b| {
+            (&a.record.created, &a.record.id).cmp(&(&b.record.created, &b.record.id))
+        });
+        Ok((found, failures))
     }
 
     /// The one created last.
     pub fn latest(&self) -> Result<Container> {
-        soon()
+        let (mut found, mut failures) = self.list()?;
+        match (found.pop(), failures.pop()) {
+            (Some(last), _) => Ok(last),
+            (None, Some(err)) => Err(err),
+            (None, None) => Err(Error::new(
+                Kind::NotFound,
+                "no containers found: no such container",
+            )),
+        }
+    }
+
+    /// Reads one container and settles its state; `None`: it does not exist (any more), or only half.
+    pub(super) fn open(&self, id: &str) -> Result<Option<Container>> {
+        let Some(record) = self.load_record(id)? else {
+            return Ok(None);
+        };
+        let state = self.load_state(id)?;
+        let mut container = Container {
+            record,
+            state,
+            engine: self.clone(),
+        };
+        match container.settle()? {
+            true => Ok(Some(container)),
+            false => Ok(None),
+        }
+    }
+
+    pub(super) fn load_record(&self, id: &str) -> Result<Option<Record>> {
+        let record: Option<Record> = state::load(&self.dir(id).join("config.json"))?;
+        match record {
+            Some(record) if record.version > VERSION => Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "read container {id}: its record has version {}, this program knows {VERSION}",
+                    record.version
+                ),
+            )
+            .hint("use the newer pod that made it")),
+            record => Ok(record),
+        }
+    }
+
+    /// What was written last, not settled; a container never started has no file.
+    pub(super) fn load_state(&self, id: &str) -> Result<State> {
+        Ok(state::load(&self.dir(id).join("state.json"))?.unwrap_or_default())
+    }
+
+    fn resolve(&self, name_or_id: &str) -> Result<String> {
+        if super::names::check(name_or_id).is_err() {
+            return Err(no_such(name_or_id));
+        }
+        if let Some(id) = self.id_of_name(name_or_id)? {
+            return Ok(id);
+        }
+        if !name_or_id
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            || name_or_id.len() > 64
+        {
+            return Err(no_such(name_or_id));
+        }
+        if name_or_id.len() == 64 {
+            return Ok(name_or_id.to_owned());
+        }
+        let mut matching = self
+            .ids()?
+            .into_iter()
+            .filter(|id| id.starts_with(name_or_id));
+        match (matching.next(), matching.next()) {
+            (Some(id), None) => Ok(id),
+            (None, _) => Err(no_such(name_or_id)),
+            (Some(_), Some(_)) => Err(Error::new(
+                Kind::InUse,
+                format!("more than one result for container name or ID {name_or_id:?}: container already exists"),
+            )
+            .hint("give more digits of the ID")),
+        }
+    }
+
+    /// What the name's link says; the container may not exist.
+    pub(super) fn id_of_name(&self, name: &str) -> Result<Option<String>> {
+        let link = self.name_link(name);
+        match std::fs::read_link(&link) {
+            Ok(target) => Ok(target.to_str().filter(|t| is_id(t)).map(str::to_owned)),
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(Error::io(
+                &err,
+                format!("read the container name {}", link.display()),
+            )),
+        }
+    }
+
+    fn ids(&self) -> Result<Vec<String>> {
+        let dir = self.dirs.store.join("containers");
+        let tried = || format!("list containers in {}", dir.display());
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(Error::io(&err, tried())),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            if let Ok(name) = entry.tried(tried)?.file_name().into_string()
+                && is_id(&name)
+            {
+                ids.push(name);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// `containers/<id>` of the store.
+    pub(super) fn dir(&self, id: &str) -> PathBuf {
+        let mut path = self.dirs.store.join("containers");
+        path.push(id);
+        path
+    }
+
+    /// `$RUNROOT/<id>`
+    pub(super) fn run_dir(&self, id: &str) -> PathBuf {
+        self.dirs.run.join(id)
+    }
+
+    pub(super) fn name_link(&self, name: &str) -> PathBuf {
+        let mut path = self.dirs.store.join("containers/names");
+        path.push(name);
+        path
+    }
+
+    pub(super) fn lock_path(&self, id: &str) -> PathBuf {
+        self.run_dir(id).join("lock")
     }
 }
 
@@ -100,67 +211,66 @@ impl Container {
         &self.record.name
     }
 
-    pub fn start(&self, _options: &StartOptions<'_>) -> Result<RunOutcome> {
-        let _ = &self.engine;
-        soon()
+    pub(super) fn dir(&self) -> PathBuf {
+        self.engine.dir(&self.record.id)
     }
 
-    /// Stop signal, grace, SIGKILL. One that does not run is fine.
-    pub fn stop(&self, _options: &StopOptions) -> Result<StopReport> {
-        soon()
+    pub(super) fn run_dir(&self) -> PathBuf {
+        self.engine.run_dir(&self.record.id)
     }
 
-    pub fn kill(&self, _options: &KillOptions) -> Result<()> {
-        soon()
+    /// Where the k8s-file log is.
+    pub fn log_path(&self) -> PathBuf {
+        match &self.record.request.log.path {
+            Some(path) => path.clone(),
+            None => self.dir().join("ctr.log"),
+        }
     }
 
-    /// Running without `force`: `Kind::InUse`.
-    pub fn remove(&self, _options: &RemoveOptions) -> Result<()> {
-        soon()
-    }
-
-    /// Waits for any of `conditions` (none: stopped) and returns the exit status, -1 while there is none.
-    pub fn wait(&self, _conditions: &[WaitCondition]) -> Result<i32> {
-        soon()
-    }
-
-    /// Writes the log: the container's stdout to `out`, its stderr to `err`.
-    pub fn logs(
-        &self,
-        _options: &LogOptions,
-        _out: &mut dyn Write,
-        _err: &mut dyn Write,
-    ) -> Result<()> {
-        soon()
-    }
-
-    pub fn attach(&self, _options: &AttachOptions<'_>) -> Result<RunOutcome> {
-        soon()
-    }
-
-    /// Kinds: `State` when it does not run (exit status 255), `CommandNotFound`, `NotExecutable`.
-    pub fn exec(&self, _request: &ExecRequest, _terminal: Terminal<'_>) -> Result<ExecOutcome> {
-        soon()
-    }
-
-    pub fn inspect(&self, _size: bool) -> Result<InspectContainer> {
-        soon()
-    }
-
-    pub fn sizes(&self) -> Result<Sizes> {
-        soon()
-    }
-
-    /// `cgroup`, `ipc`, `mnt`, `net`, `pid`, `user`, `uts` → inode number, for `ps --ns`; empty when it does not run.
-    pub fn namespaces(&self) -> BTreeMap<&'static str, String> {
-        BTreeMap::new()
+    /// Reads the state again; `false`: the container is gone.
+    pub(super) fn refresh(&mut self) -> Result<bool> {
+        match self.engine.open(&self.record.id)? {
+            Some(now) => {
+                *self = now;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 }
 
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Podman's words, which scripts match.
-fn no_such(name: &str) -> Error {
+pub(super) fn no_such(name: &str) -> Error {
     Error::new(
         Kind::NotFound,
         format!("no container with name or ID {name:?} found: no such container"),
     )
+}
+
+/// Makes the directory `path`, 0700; an existing one is fine.
+pub(super) fn make_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(path)
+            .tried(|| format!("make directory {}", path.display())),
+        Err(err) => Err(Error::io(
+            &err,
+            format!("make directory {}", path.display()),
+        )),
+    }
+}
+
+impl Container {
+    pub fn inspect(&self, size: bool) -> Result<super::inspect::InspectContainer> {
+        super::inspect::inspect(self, size)
+    }
 }

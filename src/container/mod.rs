@@ -4,18 +4,33 @@
 //! Nothing here prints, reads argv or exits: `cli` hands in its three descriptors ([`Terminal`]) where a container's
 //! output has to reach the user. Files on disk are drawn in [`record`].
 
+mod attach;
+mod client;
 pub mod clock;
+mod create;
 pub mod detach;
+mod draft;
 mod engine;
+mod exec;
+mod files;
 pub mod inspect;
+mod liveness;
+mod logs;
+mod look;
 mod merge;
 mod monitor;
 pub mod names;
 pub mod options;
 mod protocol;
 pub mod record;
+mod remove;
 pub mod request;
 pub mod signal;
+mod spec;
+mod start;
+mod stop;
+mod volumes;
+mod watch;
 
 pub use engine::{Container, Containers};
 pub use options::{

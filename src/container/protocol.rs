@@ -1,7 +1,7 @@
 //! Frames between a monitor and its clients, over a socket pair (the cli that started it) or `$RUNROOT/<id>/attach`.
 //!
 //! A frame is one byte of kind, three bytes of length (little endian), then the payload. Client to monitor:
-//! `Hello`, `Stdin`, `StdinEnd`, `Resize`. Monitor to client: `Started`, `Failed`, `Stdout`, `Stderr`, `Exit`.
+//! `Hello`, `Stdin`, `StdinEnd`, `Resize`, `Go`, `Broken`. Monitor to client: `Started`, `Failed`, `Stdout`, `Stderr`, `Exit`.
 //! Nobody trusts the other side's lengths: a frame longer than [`MAX_PAYLOAD`] ends the connection.
 
 use crate::error::{Error, Kind, Result};
@@ -21,6 +21,8 @@ pub enum FrameKind {
     Resize = 4,
     /// The starter may go on: the container's record is in place.
     Go = 5,
+    /// The client cannot pass on one stream any more (its reader is gone). Payload: 1 stdout, 2 stderr.
+    Broken = 6,
     /// The program was executed. Payload: host pid of the container's first process (four bytes) and of its monitor.
     Started = 16,
     /// It was not: see [`encode_error`].
@@ -39,6 +41,7 @@ impl FrameKind {
             3 => Self::StdinEnd,
             4 => Self::Resize,
             5 => Self::Go,
+            6 => Self::Broken,
             16 => Self::Started,
             17 => Self::Failed,
             18 => Self::Stdout,
@@ -108,49 +111,20 @@ pub fn number(payload: &[u8], index: usize) -> Option<i32> {
     bytes.try_into().ok().map(i32::from_le_bytes)
 }
 
-/// An error as the payload of `Failed`: kind, then message and hint, each ended by a NUL.
+/// An error as the payload of `Failed`.
 pub fn encode_error(err: &Error) -> Vec<u8> {
-    let mut out = vec![kind_to_byte(err.kind())];
-    let clean = |text: &str| text.replace('\0', "\u{fffd}");
-    out.extend_from_slice(clean(&err.to_string()).as_bytes());
-    out.push(0);
-    out.extend_from_slice(clean(err.remedy().unwrap_or("")).as_bytes());
-    out.truncate(MAX_PAYLOAD);
-    out
+    let mut bytes = serde_json::to_vec(err).unwrap_or_default();
+    bytes.truncate(MAX_PAYLOAD);
+    bytes
 }
 
 pub fn decode_error(payload: &[u8]) -> Error {
-    let (&kind, text) = payload.split_first().unwrap_or((&0, b""));
-    let text = String::from_utf8_lossy(text);
-    let (message, hint) = text.split_once('\0').unwrap_or((&text, ""));
-    let err = Error::new(kind_from_byte(kind), message);
-    if hint.is_empty() { err } else { err.hint(hint) }
-}
-
-const KINDS: [Kind; 12] = [
-    Kind::System,
-    Kind::Usage,
-    Kind::NotFound,
-    Kind::InUse,
-    Kind::State,
-    Kind::CommandNotFound,
-    Kind::NotExecutable,
-    Kind::Unsupported,
-    Kind::Corrupt,
-    Kind::Registry,
-    Kind::Unauthorized,
-    Kind::NoSpace,
-];
-
-fn kind_to_byte(kind: Kind) -> u8 {
-    KINDS.iter().position(|&k| k == kind).unwrap_or(0) as u8
-}
-
-fn kind_from_byte(byte: u8) -> Kind {
-    KINDS
-        .get(usize::from(byte))
-        .copied()
-        .unwrap_or(Kind::System)
+    serde_json::from_slice(payload).unwrap_or_else(|_| {
+        Error::new(
+            Kind::System,
+            "start the container: its monitor did not say why it failed",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -2,10 +2,16 @@
 //!
 //!     containers/<id>/config.json   Record: written by create, replaced by rename/update only
 //!     containers/<id>/state.json    State: written by whoever changes it, under the container's lock
+//!     containers/<id>/owner         link that names the machine which made it: who may sweep it while it has no record
 //!     containers/<id>/upper, work   the writable layer
-//!     containers/<id>/ctr.log       k8s-file log
+//!     containers/<id>/volumes/<n>   anonymous volumes
+//!     containers/<id>/ctr.log       k8s-file log (`ctr.log.1`: the rotated one)
+//!     containers/<id>/needed-by-ID  a container that joins this one's namespaces
 //!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
 //!     $RUNROOT/<id>/                monitor's lock, attach socket, hosts, resolv.conf, hostname
+//!
+//! `config.json` comes last in a creation and goes first in a removal: a directory without it is what a killed
+//! command left, and the next listing sweeps it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,6 +51,9 @@ pub struct Record {
     pub stop_timeout: u32,
     /// Anonymous volumes of the image: (directory below the container, target).
     pub volumes: Vec<(PathBuf, String)>,
+    /// Targets of the image's `VOLUME`s that nothing of the user covers.
+    #[serde(default)]
+    pub image_volumes: Vec<String>,
     /// Full ids of containers whose namespaces this one joins.
     pub dependencies: Vec<String>,
     pub pid_mode: NamespaceMode,
@@ -88,6 +97,20 @@ pub enum Status {
     Exited,
 }
 
+impl Status {
+    /// As `ps` and `inspect` have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Initialized => "initialized",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Exited => "exited",
+        }
+    }
+}
+
 /// What changes. Written whole by rename; `settle` (container/liveness.rs) corrects it after a crash.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -101,6 +124,8 @@ pub struct State {
     pub monitor_start: u64,
     pub boot_id: String,
     pub machine_id: String,
+    /// Host name of that machine, to tell the user.
+    pub host: String,
     pub exit_code: i32,
     pub oom_killed: bool,
     pub started_at: Option<String>,
@@ -111,4 +136,5 @@ pub struct State {
     pub net: NetStatus,
     /// Pid of pasta or slirp4netns.
     pub helper_pid: i32,
+    pub helper_start: u64,
 }

@@ -9,15 +9,19 @@
 //! | `fd` | close_range, moving descriptors to fixed numbers, owner of a namespace |
 //! | `seccomp` | loading a filter |
 //! | `keyring` | a fresh session keyring |
+//! | `memory` | giving free memory back |
+//! | `signal` | dispositions of signals |
 //! | `net` | bringing the loopback interface up |
 #![allow(unsafe_code)] // the one place that may: everything else is built on these wrappers
 
 pub mod fd;
 pub mod keyring;
+pub mod memory;
 pub mod mount;
 pub mod net;
 pub mod process;
 pub mod seccomp;
+pub mod signal;
 
 use nix::errno::Errno;
 

@@ -8,6 +8,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -104,21 +105,30 @@ impl LogFile {
         })
     }
 
+    /// Number of the descriptor.
+    pub fn number(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
     /// Logs what the container wrote. A full disk costs log lines, never the container.
     pub fn write(&mut self, stream: Stream, data: &[u8]) {
         let now = SystemTime::now();
-        for piece in data.chunks(PIECE) {
-            self.lines_of(stream, piece, now);
+        let mut rest = data;
+        while !rest.is_empty() {
+            // Cut behind a line where there is one, else inside a long one: it is partial then, and goes on.
+            let piece = &rest[..rest.len().min(PIECE)];
+            let len = piece
+                .iter()
+                .rposition(|&b| b == b'\n')
+                .map_or(piece.len(), |at| at + 1);
+            self.lines
+                .format(stream, &rest[..len], now, &mut self.buffer);
+            rest = &rest[len..];
             if self.buffer.len() >= FLUSH {
                 self.flush();
             }
         }
         self.flush();
-    }
-
-    /// Formats `piece`, which may end inside a line though the line goes on in the next piece.
-    fn lines_of(&mut self, stream: Stream, piece: &[u8], now: SystemTime) {
-        self.lines.format(stream, piece, now, &mut self.buffer);
     }
 
     fn flush(&mut self) {

@@ -1,3 +1,342 @@
-//! The monitor of one container.
+//! Runs in: monitor. The process that stays with one container: starts it, serves its stdio, records its end.
+//!
+//! Forked by the cli while that has one thread, in a session of its own. It talks to its starter over a socket pair
+//! (`protocol`), later also to whoever connects to `$RUNROOT/<id>/attach`. It holds the container's lock from its birth
+//! to the moment everything about the end is on disk. It has no thread and executes nothing.
 
+mod clients;
 pub mod log;
+mod pump;
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketFlags, SocketType, bind, listen, send, socket_with,
+};
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::net::{NetHelper, NetPlan, Netns};
+use crate::runtime::{LaunchPlan, NetReady, Running, StdioPlan, launch};
+use crate::state::{self, Durable, Lock};
+use crate::sys;
+
+use super::clock;
+use super::engine::Containers;
+use super::liveness::{boot_id, machine_id, start_time};
+use super::protocol::{self, FrameKind, Wants};
+use super::record::{Record, State, Status};
+use super::request::LogDriver;
+use super::spec::Plan;
+use super::watch::{address_below, open_dir};
+use clients::Client;
+use log::LogFile;
+pub(super) use pump::{END_OF_TRANSMISSION, never_block, resize};
+use pump::{Ended, Ends, Pump};
+
+/// Exit status of a container that `--timeout` ended (Podman's).
+const TIMED_OUT: i32 = 255;
+
+/// Everything the monitor is born with.
+pub(super) struct Job<'a> {
+    pub engine: &'a Containers,
+    pub record: &'a Record,
+    /// What a start that fails goes back to.
+    pub before: State,
+    pub plan: Plan,
+    pub network: NetPlan,
+    pub stdio: StdioPlan,
+    pub preserve: Vec<OwnedFd>,
+    /// Held by the cli; the monitor keeps a copy.
+    pub lock: &'a Lock,
+    /// Connection to the cli.
+    pub starter: OwnedFd,
+    /// What of the output that cli wants.
+    pub wanted: Wants,
+    /// The record is being written now; a failure leaves no container.
+    pub fresh: bool,
+}
+
+/// A started container, and what the monitor keeps of the start.
+struct Started {
+    running: Running,
+    helper: NetHelper,
+    state: State,
+    starter: Client,
+    listener: Option<OwnedFd>,
+    log: Option<LogFile>,
+}
+
+/// The monitor's whole life; never returns to the code of the cli it was forked from.
+pub(super) fn main(job: Job<'_>) -> ! {
+    sys::process::exit_now(i32::from(live(job).is_err()))
+}
+
+fn live(mut job: Job<'_>) -> Result<()> {
+    let record = job.record.clone();
+    let (engine, fresh) = (job.engine.clone(), job.fresh);
+    let before = std::mem::take(&mut job.before);
+    let starter = job.starter.try_clone().tried(|| "copy a socket")?;
+    // Closed with the cli's other descriptors: the lock ends when this copy does.
+    let lock = job.lock.file().try_clone().tried(|| "copy a lock")?;
+    let lock = match Lock::try_on(lock) {
+        Ok(Ok(lock)) => lock,
+        _ => return Err(Error::new(Kind::State, "keep the container's lock")),
+    };
+    let started = begin(job).inspect_err(|err| {
+        if !fresh {
+            let failed = State {
+                error: err.to_string(),
+                ..before
+            };
+            // The start has failed already, and the starter hears of that.
+            let _ = state::save(
+                &engine.dir(&record.id).join("state.json"),
+                &failed,
+                Durable::No,
+            );
+        }
+        tell_failure(&starter, err);
+    })?;
+    drop(starter);
+    serve(&engine, &record, started, lock)
+}
+
+/// Runs the program, or leaves nothing running.
+fn begin(job: Job<'_>) -> Result<Started> {
+    let record = job.record;
+    let run_dir = job.engine.run_dir(&record.id);
+    rustix::process::setsid().tried(|| "begin a session")?;
+    // Helpers that fork themselves away, and their leftovers, are reaped here.
+    nix::sys::prctl::set_child_subreaper(true).tried(|| "become a subreaper")?;
+    let inherit = matches!(job.stdio, StdioPlan::Inherit);
+    if !inherit {
+        silence_stdio()?;
+    }
+    let log = match record.request.log.driver {
+        LogDriver::K8sFile => {
+            let path = match &record.request.log.path {
+                Some(path) => path.clone(),
+                None => job.engine.dir(&record.id).join("ctr.log"),
+            };
+            Some(LogFile::open(&path, record.request.log.max_size)?)
+        }
+        LogDriver::None | LogDriver::Passthrough => None,
+    };
+    let starting = launch::begin(LaunchPlan {
+        spec: job.plan.spec,
+        rootfs: job.engine.rootfs(record),
+        ids: record.ids.clone(),
+        user: job.plan.user,
+        stdio: job.stdio,
+        seccomp: job.plan.seccomp,
+        preserve: job.preserve,
+        create_cwd: record.request.workdir.is_none(),
+    })?;
+    let pid = starting.pid().as_raw();
+    let mut helper = job.network.start(&Netns {
+        pid,
+        userns_path: starting.userns_path(),
+        netns_path: starting.netns_path(),
+    })?;
+    let finish = || -> Result<Started> {
+        let mut starter = Client::starter(job.starter, job.wanted);
+        await_go(&mut starter)?;
+        let listener = listen_below(&run_dir)?;
+        let state = running_state(pid, &helper);
+        // Before the program runs: a monitor killed from here on leaves no process nobody knows of.
+        state::save(
+            &job.engine.dir(&record.id).join("state.json"),
+            &state,
+            Durable::No,
+        )?;
+        let running = starting.finish(NetReady)?;
+        if let Some(path) = &record.request.pidfile {
+            fs::write(path, pid.to_string()).tried(|| format!("write {}", path.display()))?;
+        }
+        if inherit {
+            silence_stdio()?;
+        }
+        Ok(Started {
+            running,
+            helper: NetHelper {
+                pid: None,
+                status: Default::default(),
+            },
+            state,
+            starter,
+            listener: Some(listener),
+            log,
+        })
+    };
+    match finish() {
+        Ok(mut started) => {
+            started.helper = helper;
+            Ok(started)
+        }
+        Err(err) => {
+            helper.stop();
+            Err(err)
+        }
+    }
+}
+
+/// Waits until the starter has written the record. One that died before leaves no container.
+fn await_go(starter: &mut Client) -> Result<()> {
+    let mut go = false;
+    while !go {
+        starter.receive(&mut |input| go |= matches!(input, clients::Input::Go));
+        if starter.is_gone() && !go {
+            return Err(Error::new(
+                Kind::State,
+                "start the container: its starter is gone",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn running_state(pid: i32, helper: &NetHelper) -> State {
+    let me = std::process::id().cast_signed();
+    let helper_pid = helper.pid.unwrap_or(0);
+    State {
+        status: Status::Running,
+        pid,
+        pid_start: start_time(pid),
+        monitor_pid: me,
+        monitor_start: start_time(me),
+        boot_id: boot_id().to_owned(),
+        machine_id: machine_id().to_owned(),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        started_at: Some(clock::now()),
+        net: helper.status.clone(),
+        helper_pid,
+        helper_start: if helper_pid == 0 {
+            0
+        } else {
+            start_time(helper_pid)
+        },
+        ..State::default()
+    }
+}
+
+fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> Result<()> {
+    let Started {
+        running,
+        mut helper,
+        mut state,
+        mut starter,
+        listener,
+        log,
+    } = started;
+    starter.send(FrameKind::Started, &running.pid.as_raw().to_le_bytes());
+    let signals = own_signals()?;
+    let ends = Ends {
+        stdin: running.stdio.stdin,
+        stdout: running.stdio.stdout,
+        stderr: running.stdio.stderr,
+        pty: running.stdio.pty,
+    };
+    ends.never_block()?;
+    let mut pump = Pump::new(running.pid, ends, signals);
+    pump.clients.push(starter);
+    pump.listener = listener;
+    pump.log = log;
+    pump.deadline = record
+        .request
+        .timeout
+        .filter(|&t| t > 0)
+        .map(|t| Instant::now() + Duration::from_secs(t.into()));
+    pump.close_all_else(lock.as_fd())?;
+    sys::memory::trim();
+
+    let ended = pump.run();
+
+    helper.stop();
+    let Ended { code, timed_out } = ended;
+    let code = if timed_out { TIMED_OUT } else { code };
+    let run_dir = engine.run_dir(&record.id);
+    pump.listener = None;
+    let mut unsynced = None;
+    if record.request.auto_remove {
+        // Before the exit status goes out: `run --rm` that has returned leaves nothing.
+        let container = super::engine::Container {
+            record: record.clone(),
+            state,
+            engine: engine.clone(),
+        };
+        let _ = container.remove_locked(lock); // the next listing sweeps what stays
+    } else {
+        state.stopped_by_user = fs::remove_file(run_dir.join("stopped")).is_ok();
+        state.status = Status::Exited;
+        state.pid = 0;
+        state.helper_pid = 0;
+        state.exit_code = code;
+        state.finished_at = Some(clock::now());
+        let path = engine.dir(&record.id).join("state.json");
+        let _ = state::save(&path, &state, Durable::No); // a full disk: readers find the lock free
+        let _ = fs::remove_file(run_dir.join("attach"));
+        drop(lock);
+        unsynced = Some(path);
+    }
+    pump.finish(code);
+    // Nobody waits for the disk, but the exit status reaches it.
+    if let Some(file) = unsynced.and_then(|path| fs::File::open(path).ok()) {
+        let _ = file.sync_all();
+    }
+    Ok(())
+}
+
+/// Signals meant for the container reach it by other ways: a hang-up or a Ctrl-C must not end its monitor. SIGCHLD
+/// comes through a descriptor. After the launch, so that the container inherits none of it.
+fn own_signals() -> Result<SignalFd> {
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGPIPE,
+    ] {
+        sys::signal::ignore(signal).tried(|| "ignore a signal")?;
+    }
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGCHLD);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None).tried(|| "block SIGCHLD")?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .tried(|| "open signalfd")
+}
+
+/// Points descriptors 0, 1 and 2 at `/dev/null`: whoever waits for the end of the cli's output must not wait for us.
+fn silence_stdio() -> Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .tried(|| "open /dev/null")?;
+    for number in 0..3 {
+        sys::fd::place(null.as_fd(), number).tried(|| "redirect to /dev/null")?;
+    }
+    Ok(())
+}
+
+/// The socket others attach to; in a directory only this user can enter.
+fn listen_below(run_dir: &std::path::Path) -> Result<OwnedFd> {
+    let tried = || format!("listen in {}", run_dir.display());
+    let _ = fs::remove_file(run_dir.join("attach")); // of a monitor that was killed
+    let dir = open_dir(run_dir).tried(tried)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let sock = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).tried(tried)?;
+    bind(&sock, &address_below(&dir).tried(tried)?).tried(tried)?;
+    listen(&sock, 64).tried(tried)?;
+    Ok(sock)
+}
+
+fn tell_failure(starter: &OwnedFd, err: &Error) {
+    let mut bytes = Vec::new();
+    protocol::push(&mut bytes, FrameKind::Failed, &protocol::encode_error(err));
+    let _ = send(starter, &bytes, SendFlags::NOSIGNAL); // one that is gone wants no reason
+}

@@ -76,11 +76,7 @@ impl Tree {
         let (dir, name) = split(path);
         let dir = match self.cached(dir) {
             Some(dir) => dir,
-            None => {
-                let found = self.find(dir)?;
-                self.remember(dir, &found);
-                found
-            }
+            None => self.find(dir)?,
         };
         let name = CString::new(name).map_err(|_| Errno::INVAL)?;
         Ok(Place { dir, name })

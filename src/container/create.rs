@@ -1,0 +1,212 @@
+//! `create`: claims a name and a directory, fills it, and writes the record last.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::image::Image;
+use crate::state::{self, Durable, Lock};
+use crate::storage::Store;
+
+use super::draft::{Draft, name_taken};
+use super::engine::{Container, Containers, make_dir};
+use super::liveness::machine_id;
+use super::names;
+use super::options::RemoveOptions;
+use super::record::{Record, State};
+use super::request::CreateRequest;
+use super::volumes;
+
+/// How many generated names are tried; with thousands of combinations one is free long before.
+const NAME_TRIES: u64 = 1000;
+
+/// A container in the making: name and directory are taken, the record is not written. Undone on drop.
+pub(super) struct Claim<'a> {
+    engine: &'a Containers,
+    id: String,
+    name: Option<String>,
+    /// `None`: committed.
+    lock: Option<Lock>,
+    cidfile: Option<std::path::PathBuf>,
+}
+
+impl Containers {
+    /// Makes a container and does not start it. `image` is `None` with `--rootfs`.
+    pub fn create(&self, request: CreateRequest, image: Option<&Image>) -> Result<Container> {
+        let mut draft = self.draft(request, image, false)?;
+        let mut claim = self.claim(&mut draft)?;
+        claim.publish(&draft.record, Durable::Yes)?;
+        drop(claim.commit());
+        Ok(Container {
+            record: draft.record,
+            state: State::default(),
+            engine: self.clone(),
+        })
+    }
+
+    /// Takes id, directory and name, and makes what the record will point at. The lock of the container is held.
+    pub(super) fn claim(&self, draft: &mut Draft) -> Result<Claim<'_>> {
+        let Record { id, name, .. } = &draft.record;
+        if draft.record.request.replace
+            && let Some(other) = self.id_of_name(name)?
+        {
+            self.replace(&other)?;
+        }
+        let run_dir = self.run_dir(id);
+        make_dir(&run_dir)?;
+        let mut claim = Claim {
+            engine: self,
+            id: id.clone(),
+            name: None,
+            lock: Some(Lock::exclusive(&self.lock_path(id))?),
+            cidfile: None,
+        };
+        let dir = self.dir(id);
+        make_dir(&dir)?;
+        symlink(machine_id(), dir.join("owner")).tried(|| format!("write to {}", dir.display()))?;
+        if draft.record.request.rootfs.is_none() {
+            for name in ["upper", "work"] {
+                make_open_dir(&dir.join(name))?;
+            }
+        }
+        claim.take_name(draft)?;
+        let record = &draft.record;
+        for needed in &record.dependencies {
+            let mark = self.dir(needed).join(format!("needed-by-{}", record.id));
+            symlink(&record.name, &mark).tried(|| format!("write {}", mark.display()))?;
+        }
+        volumes::fill(self, record)?;
+        if let Some(path) = &record.request.cidfile {
+            write_new(path, record.id.as_bytes())?;
+            claim.cidfile = Some(path.clone());
+        }
+        Ok(claim)
+    }
+
+    fn replace(&self, id: &str) -> Result<()> {
+        let Some(old) = self.open(id)? else {
+            return Ok(());
+        };
+        old.remove(&RemoveOptions {
+            force: true,
+            volumes: true,
+            grace: None,
+        })
+    }
+}
+
+impl Claim<'_> {
+    fn take_name(&mut self, draft: &mut Draft) -> Result<()> {
+        let chosen = draft.record.request.name.is_some();
+        for attempt in 1..=NAME_TRIES {
+            let name = draft.record.name.clone();
+            let link = self.engine.name_link(&name);
+            match symlink(&self.id, &link) {
+                Ok(()) => {
+                    self.name = Some(name);
+                    return Ok(());
+                }
+                Err(err) if err.kind() == ErrorKind::NotFound => {
+                    make_dir(&self.engine.name_link(""))?
+                }
+                Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+                    if self.engine.free_stale_name(&name)? {
+                        continue;
+                    }
+                    if chosen {
+                        let owner = self.engine.id_of_name(&name)?.unwrap_or_default();
+                        return Err(name_taken(&name, &owner));
+                    }
+                    draft.record.name =
+                        names::generate(draft.seed.wrapping_add(attempt.wrapping_mul(7919)));
+                }
+                Err(err) => return Err(Error::io(&err, format!("write {}", link.display()))),
+            }
+        }
+        Err(Error::new(
+            Kind::InUse,
+            "find a free name: all that were tried are in use",
+        )
+        .hint("give one with --name"))
+    }
+
+    /// Writes the record: from now on the container exists.
+    pub(super) fn publish(&mut self, record: &Record, durable: Durable) -> Result<()> {
+        let store = Store::open(&self.engine.dirs)?;
+        // The image must not be collected between our look at it and the record that keeps it.
+        let _keep = store.lock_references()?;
+        for layer in &record.layers {
+            let layer = store.root().join(layer);
+            rustix::fs::access(&layer, rustix::fs::Access::EXISTS)
+                .tried(|| format!("use layer {}", layer.display()))
+                .map_err(|err| err.hint("the image was removed meanwhile: pull it again"))?;
+        }
+        state::save(
+            &self.engine.dir(&self.id).join("config.json"),
+            record,
+            durable,
+        )
+    }
+
+    /// Keeps the container; its lock is the caller's.
+    pub(super) fn commit(mut self) -> Option<Lock> {
+        self.lock.take()
+    }
+
+    /// The lock, to hand a copy of it to a monitor.
+    pub(super) fn lock(&self) -> Option<&Lock> {
+        self.lock.as_ref()
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            if let Some(path) = &self.cidfile {
+                let _ = fs::remove_file(path);
+            }
+            // The failure that brought us here is the one to report; a sweep finds what stays.
+            let _ = self
+                .engine
+                .remove_files(&self.id, self.name.as_deref(), lock);
+        }
+    }
+}
+
+impl Containers {
+    /// Frees a name whose container was never finished, or was half removed; `true`: try again.
+    fn free_stale_name(&self, name: &str) -> Result<bool> {
+        let Some(id) = self.id_of_name(name)? else {
+            return Ok(true); // gone meanwhile
+        };
+        if self.load_record(&id)?.is_some() || Lock::is_held(&self.lock_path(&id))? {
+            return Ok(false);
+        }
+        if fs::symlink_metadata(self.dir(&id)).is_ok() {
+            self.sweep(&id);
+        } else {
+            self.release_name(name, &id)?;
+        }
+        Ok(self.id_of_name(name)?.is_none_or(|now| now != id))
+    }
+}
+
+/// A directory that becomes part of the container's tree: 0755 whatever the umask, else only root could enter it.
+pub(super) fn make_open_dir(path: &Path) -> Result<()> {
+    make_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .tried(|| format!("set mode of {}", path.display()))
+}
+
+fn write_new(path: &Path, text: &[u8]) -> Result<()> {
+    let tried = || format!("write container id file {}", path.display());
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)
+        .tried(tried)?;
+    file.write_all(text).tried(tried)
+}

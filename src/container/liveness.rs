@@ -1,0 +1,197 @@
+//! What is true of a container, whoever was killed. No daemon watches: the first reader that finds a death records it.
+//!
+//! A monitor holds the lock of its container while it lives. On this machine a container has died when the boot id is
+//! another one, or when the lock is free and no process has the recorded pid and start time. Containers that another
+//! machine runs from the same home are never judged here.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::error::Result;
+use crate::state::{self, Durable, Lock};
+
+use super::clock;
+use super::engine::{Container, Containers, make_dir};
+use super::record::{State, Status};
+
+/// Exit status of a container whose end nobody saw; Podman prints the same.
+pub const UNKNOWN_EXIT: i32 = -1;
+
+/// `/etc/machine-id`, or the host's name where there is none.
+pub fn machine_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        let text = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        match text.trim() {
+            "" => format!(
+                "host-{}",
+                rustix::system::uname().nodename().to_string_lossy()
+            ),
+            id => id.to_owned(),
+        }
+    })
+}
+
+/// Another after each boot of this machine.
+pub fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    })
+}
+
+/// Field 22 of `/proc/PID/stat`: when the process began, in clock ticks since boot. 0: no such process.
+pub fn start_time(pid: i32) -> u64 {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(0, |text| parse_start_time(&text))
+}
+
+fn parse_start_time(stat: &str) -> u64 {
+    // The program's name, in parentheses, may hold anything: count fields after the last parenthesis.
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after
+        .split_ascii_whitespace()
+        .nth(19)
+        .and_then(|f| f.parse().ok())
+        .unwrap_or(0)
+}
+
+/// A handle on process `pid`, if it is the one that began at `start`.
+pub fn open_process(pid: i32, start: u64) -> Option<OwnedFd> {
+    let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    // Looked at after the open: were it another process by now, its start time would tell.
+    (start != 0 && start_time(pid) == start).then_some(handle)
+}
+
+impl State {
+    /// Says a monitor or a program should be there.
+    pub fn is_alive(&self) -> bool {
+        matches!(
+            self.status,
+            Status::Initialized | Status::Running | Status::Paused | Status::Stopping
+        )
+    }
+
+    /// Runs, as far as known, on another machine that shares this store.
+    pub fn is_elsewhere(&self) -> bool {
+        self.is_alive() && !self.machine_id.is_empty() && self.machine_id != machine_id()
+    }
+
+    /// A handle on the container's first process.
+    pub fn open_init(&self) -> Option<OwnedFd> {
+        (self.boot_id == boot_id())
+            .then(|| open_process(self.pid, self.pid_start))
+            .flatten()
+    }
+
+    /// A handle on its monitor.
+    pub fn open_monitor(&self) -> Option<OwnedFd> {
+        (self.boot_id == boot_id())
+            .then(|| open_process(self.monitor_pid, self.monitor_start))
+            .flatten()
+    }
+}
+
+impl Container {
+    /// Makes `state` true; `false`: the container is gone (`--rm`).
+    pub(super) fn settle(&mut self) -> Result<bool> {
+        if !self.state.is_alive() || self.state.is_elsewhere() {
+            return Ok(true);
+        }
+        let lock_path = self.engine.lock_path(&self.record.id);
+        if self.state.boot_id == boot_id() {
+            if Lock::is_held(&lock_path)? {
+                return Ok(true);
+            }
+            if self.state.open_init().is_some() {
+                "monitor died".clone_into(&mut self.state.error);
+                return Ok(true);
+            }
+        }
+        make_dir(&self.run_dir())?;
+        let Some(lock) = Lock::try_exclusive(&lock_path)? else {
+            return Ok(true); // somebody starts, removes or settles it at this moment
+        };
+        // Its monitor may have ended in order between our two looks.
+        if self.engine.load_record(&self.record.id)?.is_none() {
+            return Ok(false);
+        }
+        self.state = self.engine.load_state(&self.record.id)?;
+        if !self.state.is_alive() || self.state.open_init().is_some() {
+            return Ok(true);
+        }
+        self.record_death()?;
+        if self.record.request.auto_remove {
+            // What the monitor would have done. A failure leaves it listed as exited.
+            return Ok(self.remove_locked(lock).is_err());
+        }
+        Ok(true)
+    }
+
+    fn record_death(&mut self) -> Result<()> {
+        self.end_helper();
+        self.state.status = Status::Exited;
+        self.state.pid = 0;
+        self.state.exit_code = UNKNOWN_EXIT;
+        self.state.finished_at = Some(clock::now());
+        "monitor died".clone_into(&mut self.state.error);
+        state::save(&self.dir().join("state.json"), &self.state, Durable::No)
+    }
+
+    /// Ends a network helper whose monitor could not.
+    pub(super) fn end_helper(&self) {
+        if self.state.boot_id == boot_id()
+            && let Some(helper) = open_process(self.state.helper_pid, self.state.helper_start)
+        {
+            let _ = rustix::process::pidfd_send_signal(helper, rustix::process::Signal::TERM);
+        }
+    }
+}
+
+impl Containers {
+    /// Removes what a killed `create`, `run` or `rm` of this machine left of a container: a directory without record.
+    ///
+    /// Passed over in silence: a listing must not fail because something cannot be swept.
+    pub(super) fn sweep(&self, id: &str) {
+        let dir = self.dir(id);
+        let owner = fs::read_link(dir.join("owner")).ok();
+        if owner.as_deref().and_then(|o| o.to_str()) != Some(machine_id())
+            || make_dir(&self.run_dir(id)).is_err()
+        {
+            return;
+        }
+        let Ok(Some(lock)) = Lock::try_exclusive(&self.lock_path(id)) else {
+            return;
+        };
+        if let Ok(None) = self.load_record(id) {
+            let _ = self.remove_files(id, None, lock);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_time_behind_a_hostile_name() {
+        let stat = "12 (a) b (c) S 1 12 12 0 -1 4194560 100 0 0 0 0 0 0 0 20 0 1 0 987654 1 2 3";
+        assert_eq!(parse_start_time(stat), 987_654);
+        assert_eq!(parse_start_time(""), 0);
+    }
+
+    #[test]
+    fn a_process_is_known_by_pid_and_start_time() {
+        let me = std::process::id().cast_signed();
+        let start = start_time(me);
+        assert!(start > 0);
+        assert!(open_process(me, start).is_some());
+        assert!(open_process(me, start + 1).is_none());
+        assert!(open_process(me, 0).is_none());
+    }
+}

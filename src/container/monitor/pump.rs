@@ -1,0 +1,412 @@
+//! Runs in: monitor. The poll loop: container's stdio ↔ log ↔ clients, reaping, time limit. No thread, no wait but
+//! poll(2).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::error::{Result, Tried};
+use crate::sys;
+
+use super::super::protocol::FrameKind;
+use super::clients::{Client, Input};
+use super::log::{LogFile, Stream};
+
+/// Bytes of input kept for a container that does not read; more stays in the clients' sockets.
+const STDIN_LIMIT: usize = 64 * 1024;
+
+/// Our ends of the container's stdio.
+#[derive(Debug, Default)]
+pub struct Ends {
+    pub stdin: Option<OwnedFd>,
+    pub stdout: Option<OwnedFd>,
+    pub stderr: Option<OwnedFd>,
+    /// The master side; then the three others are `None`.
+    pub pty: Option<OwnedFd>,
+}
+
+impl Ends {
+    fn all(&self) -> impl Iterator<Item = &OwnedFd> {
+        [&self.stdin, &self.stdout, &self.stderr, &self.pty]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The loop waits in poll(2) only.
+    pub fn never_block(&self) -> Result<()> {
+        self.all().try_for_each(never_block)
+    }
+}
+
+/// How the container's first process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub code: i32,
+    pub timed_out: bool,
+}
+
+pub struct Pump {
+    pub init: Pid,
+    pub ends: Ends,
+    pub clients: Vec<Client>,
+    /// The attach socket; `None` when it could not be made.
+    pub listener: Option<OwnedFd>,
+    /// SIGCHLD.
+    pub signals: SignalFd,
+    pub log: Option<LogFile>,
+    /// `--timeout`
+    pub deadline: Option<Instant>,
+    input: Vec<u8>,
+    input_ends: bool,
+    child_died: bool,
+}
+
+/// What a polled descriptor is.
+#[derive(Clone, Copy)]
+enum Source {
+    Signals,
+    Listener,
+    Stdin,
+    Stdout,
+    Stderr,
+    Pty,
+    Client(usize),
+}
+
+impl Pump {
+    pub fn new(init: Pid, ends: Ends, signals: SignalFd) -> Self {
+        Self {
+            init,
+            ends,
+            clients: Vec::new(),
+            listener: None,
+            signals,
+            log: None,
+            deadline: None,
+            input: Vec::new(),
+            input_ends: false,
+            child_died: false,
+        }
+    }
+
+    /// Closes what the monitor inherited and does not use: nobody's pipe or file is kept open by it.
+    pub fn close_all_else(&self, lock: BorrowedFd<'_>) -> Result<()> {
+        let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_raw_fd(), self.signals.as_fd().as_raw_fd()];
+        keep.extend(self.ends.all().map(AsRawFd::as_raw_fd));
+        keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
+        keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
+        keep.extend(self.log.as_ref().map(LogFile::number));
+        sys::fd::close_all_but(&mut keep).tried(|| "close descriptors")
+    }
+
+    /// Serves until the container's first process has ended and its output is read.
+    pub fn run(&mut self) -> Ended {
+        let mut timed_out = false;
+        // A death before SIGCHLD was blocked left no signal behind: look once without.
+        self.child_died = true;
+        loop {
+            if std::mem::take(&mut self.child_died)
+                && let Some(code) = self.reap()
+            {
+                self.drain();
+                return Ended { code, timed_out };
+            }
+            let now = Instant::now();
+            if self.deadline.is_some_and(|limit| now >= limit) {
+                self.deadline = None;
+                timed_out = true;
+                let _ = kill(self.init, Signal::SIGKILL);
+            }
+            self.serve_once(now);
+        }
+    }
+
+    /// Sends the last messages, as long as somebody takes them.
+    pub fn finish(&mut self, code: i32) {
+        for client in &mut self.clients {
+            client.send(FrameKind::Exit, &code.to_le_bytes());
+        }
+        loop {
+            let now = Instant::now();
+            self.clients.retain_mut(|client| {
+                client.drop_if_stuck(now);
+                client.is_behind() && !client.is_gone()
+            });
+            if self.clients.is_empty() {
+                return;
+            }
+            let timeout = self.next_timeout(now);
+            let mut fds: Vec<PollFd<'_>> = self
+                .clients
+                .iter()
+                .map(|c| PollFd::from_borrowed_fd(c.as_fd(), PollFlags::OUT))
+                .collect();
+            let ready = poll(&mut fds, timeout.as_ref());
+            drop(fds);
+            if ready.is_ok() {
+                self.clients.iter_mut().for_each(Client::flush);
+            }
+        }
+    }
+
+    /// Waits for the next event, or until something is due.
+    fn serve_once(&mut self, now: Instant) {
+        for (source, events) in self.wait(now) {
+            self.handle(source, events);
+        }
+        let now = Instant::now();
+        for client in &mut self.clients {
+            client.drop_if_stuck(now);
+        }
+        self.clients.retain(|client| !client.is_gone());
+    }
+
+    fn wait(&self, now: Instant) -> Vec<(Source, PollFlags)> {
+        let mut sources = Vec::with_capacity(6 + self.clients.len());
+        let mut fds = Vec::with_capacity(6 + self.clients.len());
+        let mut add = |source, fd, flags| {
+            sources.push(source);
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+        };
+        add(Source::Signals, self.signals.as_fd(), PollFlags::IN);
+        if let Some(fd) = &self.listener {
+            add(Source::Listener, fd.as_fd(), PollFlags::IN);
+        }
+        // A reader that lags makes the container wait, as a full pipe would.
+        let read = match self.clients.iter().any(Client::is_behind) {
+            true => PollFlags::empty(),
+            false => PollFlags::IN,
+        };
+        let write = match self.input.is_empty() {
+            true => PollFlags::empty(),
+            false => PollFlags::OUT,
+        };
+        for (source, end, flags) in [
+            (Source::Stdout, &self.ends.stdout, read),
+            (Source::Stderr, &self.ends.stderr, read),
+            (Source::Pty, &self.ends.pty, read | write),
+            (Source::Stdin, &self.ends.stdin, write),
+        ] {
+            // With nothing asked for poll still reports a hang-up, again and again.
+            if let Some(fd) = end.as_ref().filter(|_| !flags.is_empty()) {
+                add(source, fd.as_fd(), flags);
+            }
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            let mut flags = PollFlags::empty();
+            if self.input.len() < STDIN_LIMIT {
+                flags |= PollFlags::IN;
+            }
+            if client.is_behind() {
+                flags |= PollFlags::OUT;
+            }
+            add(Source::Client(index), client.as_fd(), flags);
+        }
+        match poll(&mut fds, self.next_timeout(now).as_ref()) {
+            Ok(_) => sources
+                .into_iter()
+                .zip(fds.iter().map(PollFd::revents))
+                .filter(|(_, events)| !events.is_empty())
+                .collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn next_timeout(&self, now: Instant) -> Option<Timespec> {
+        let due = self
+            .clients
+            .iter()
+            .filter_map(Client::deadline)
+            .chain(self.deadline)
+            .min()?;
+        let left = due.saturating_duration_since(now) + Duration::from_millis(1);
+        Timespec::try_from(left).ok()
+    }
+
+    fn handle(&mut self, source: Source, events: PollFlags) {
+        match source {
+            Source::Signals => {
+                while matches!(self.signals.read_signal(), Ok(Some(_))) {}
+                self.child_died = true;
+            }
+            Source::Listener => self.accept(),
+            Source::Stdout => {
+                self.read_output(Stream::Stdout, false);
+            }
+            Source::Stderr => {
+                self.read_output(Stream::Stderr, false);
+            }
+            Source::Pty => {
+                if events.intersects(PollFlags::OUT) {
+                    self.write_input();
+                }
+                if events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+                    self.read_output(Stream::Stdout, true);
+                }
+            }
+            Source::Stdin => self.write_input(),
+            Source::Client(index) => self.serve_client(index, events),
+        }
+    }
+
+    fn accept(&mut self) {
+        use rustix::net::{SocketFlags, accept_with};
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        if let Ok(sock) = accept_with(listener, SocketFlags::CLOEXEC) {
+            self.clients.push(Client::connected(sock));
+        }
+    }
+
+    fn serve_client(&mut self, index: usize, events: PollFlags) {
+        let Self {
+            clients,
+            ends,
+            input,
+            input_ends,
+            ..
+        } = self;
+        let client = &mut clients[index];
+        if events.intersects(PollFlags::OUT) {
+            client.flush();
+        }
+        if events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            client.receive(&mut |message| match message {
+                Input::Stdin(data) if ends.stdin.is_some() || ends.pty.is_some() => {
+                    input.extend_from_slice(data)
+                }
+                // A terminal has no end of input but the character that means it.
+                Input::StdinEnd if ends.pty.is_some() => input.push(END_OF_TRANSMISSION),
+                Input::StdinEnd => *input_ends = true,
+                Input::Resize { rows, cols } => resize(ends.pty.as_ref(), rows, cols),
+                // The container learns of it as any program does: its next write fails.
+                Input::Broken(FrameKind::Stdout) => ends.stdout = None,
+                Input::Broken(FrameKind::Stderr) => ends.stderr = None,
+                Input::Stdin(_) | Input::Broken(_) | Input::Go => {}
+            });
+        }
+        self.write_input();
+    }
+
+    /// Writes what the container takes of its input without waiting.
+    fn write_input(&mut self) {
+        let end = self.ends.pty.as_ref().or(self.ends.stdin.as_ref());
+        let Some(fd) = end else {
+            self.input = Vec::new();
+            return;
+        };
+        let mut written = 0;
+        let mut closed = false;
+        while written < self.input.len() {
+            match rustix::io::write(fd, &self.input[written..]) {
+                Ok(n) => written += n,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => {
+                    closed = true;
+                    break;
+                }
+            }
+        }
+        self.input.drain(..written);
+        if closed || self.input.is_empty() {
+            self.input = Vec::new();
+        }
+        if closed || (self.input_ends && self.input.is_empty()) {
+            self.ends.stdin = None;
+        }
+    }
+
+    /// Reads once; `true`: there may be more at once.
+    fn read_output(&mut self, stream: Stream, pty: bool) -> bool {
+        let end = match (pty, stream) {
+            (true, _) => &mut self.ends.pty,
+            (false, Stream::Stdout) => &mut self.ends.stdout,
+            (false, Stream::Stderr) => &mut self.ends.stderr,
+        };
+        let Some(fd) = end else { return false };
+        let mut buffer = [0u8; 16 * 1024];
+        match rustix::io::read(&*fd, &mut buffer) {
+            Ok(n) if n > 0 => {
+                let data = &buffer[..n];
+                if let Some(log) = &mut self.log {
+                    log.write(stream, data);
+                }
+                let kind = match stream {
+                    Stream::Stdout => FrameKind::Stdout,
+                    Stream::Stderr => FrameKind::Stderr,
+                };
+                self.clients
+                    .iter_mut()
+                    .for_each(|client| client.send(kind, data));
+                true
+            }
+            Err(Errno::INTR) => true,
+            Err(Errno::AGAIN) => false,
+            // End-of-file; a terminal whose last user closed it says EIO.
+            Ok(_) | Err(_) => {
+                *end = None;
+                false
+            }
+        }
+    }
+
+    /// Reads what a dead container left in its pipes. Nobody writes any more, so this ends.
+    fn drain(&mut self) {
+        for (stream, pty) in [
+            (Stream::Stdout, true),
+            (Stream::Stdout, false),
+            (Stream::Stderr, false),
+        ] {
+            while self.read_output(stream, pty) {}
+        }
+        self.ends = Ends::default();
+    }
+
+    /// Collects every dead child; the exit status a shell would show when the container's first process is among them.
+    fn reap(&self) -> Option<i32> {
+        let mut code = None;
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) if pid == self.init => code = Some(status),
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.init => {
+                    code = Some(128 + signal as i32)
+                }
+                Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return code,
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(_) => return code,
+            }
+        }
+    }
+}
+
+/// Makes reads and writes of `fd` return where they would wait.
+pub fn never_block(fd: &OwnedFd) -> Result<()> {
+    let flags = rustix::fs::fcntl_getfl(fd).tried(|| "read flags of a descriptor")?;
+    rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)
+        .tried(|| "set flags of a descriptor")
+}
+
+/// What a terminal's line discipline takes for the end of input.
+pub const END_OF_TRANSMISSION: u8 = 4;
+
+pub fn resize(pty: Option<&OwnedFd>, rows: u16, cols: u16) {
+    if let Some(fd) = pty {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: cols,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        // The size of a window is a courtesy: a terminal that refuses it stays as it was.
+        let _ = tcsetwinsize(fd, size);
+    }
+}

@@ -1,0 +1,212 @@
+//! `rm`, and what `--rm` and sweeping share with it.
+//!
+//! The record goes first: what a kill interrupts is a directory without record, which the next listing sweeps. Each
+//! step finds nothing to do where an earlier try has done it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::error::{Error, Failures, Kind, Result};
+use crate::state::Lock;
+use crate::storage::Store;
+
+use super::engine::{Container, Containers, is_id, make_dir};
+use super::options::{RemoveOptions, StopOptions};
+
+impl Container {
+    /// Running without `force`: `Kind::InUse`. A container somebody else removes meanwhile is removed.
+    pub fn remove(&self, options: &RemoveOptions) -> Result<()> {
+        let mut me = self.clone();
+        if !me.refresh()? {
+            return Ok(());
+        }
+        me.check_dependents()?;
+        if me.state.is_elsewhere() {
+            return Err(me.elsewhere("remove"));
+        }
+        if me.state.is_alive() {
+            if !options.force {
+                return Err(Error::new(
+                    Kind::InUse,
+                    format!(
+                        "cannot remove container {} as it is {} - running or paused containers cannot be removed without force: container state improper",
+                        me.record.id,
+                        me.state.status.word(),
+                    ),
+                ));
+            }
+            let grace = options.grace.unwrap_or_default();
+            me.stop(&StopOptions { grace: Some(grace) })?;
+            if !me.refresh()? {
+                return Ok(());
+            }
+        }
+        make_dir(&me.run_dir())?;
+        let lock = match Lock::try_exclusive(&me.engine.lock_path(&me.record.id))? {
+            Some(lock) => lock,
+            // A monitor that tidies up, a start or another rm: wait for its end, then look again.
+            None => Lock::exclusive(&me.engine.lock_path(&me.record.id))?,
+        };
+        if me.engine.load_record(&me.record.id)?.is_none() {
+            return me
+                .engine
+                .remove_files(&me.record.id, Some(&me.record.name), lock);
+        }
+        me.state = me.engine.load_state(&me.record.id)?;
+        if me.state.open_init().is_some() {
+            return Err(Error::new(
+                Kind::InUse,
+                format!(
+                    "remove container {}: somebody started it meanwhile",
+                    me.record.id
+                ),
+            ));
+        }
+        me.remove_locked(lock)
+    }
+
+    /// Removes a container that does not run, under its lock.
+    pub(super) fn remove_locked(&self, lock: Lock) -> Result<()> {
+        self.end_helper();
+        for needed in &self.record.dependencies {
+            let mark = self
+                .engine
+                .dir(needed)
+                .join(format!("needed-by-{}", self.record.id));
+            let _ = fs::remove_file(mark); // the other one may be gone
+        }
+        for path in [&self.record.request.cidfile, &self.record.request.pidfile]
+            .into_iter()
+            .flatten()
+        {
+            let _ = fs::remove_file(path); // the user may have removed it
+        }
+        self.engine
+            .remove_files(&self.record.id, Some(&self.record.name), lock)
+    }
+
+    fn check_dependents(&self) -> Result<()> {
+        let Ok(entries) = fs::read_dir(self.dir()) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(|n| n.strip_prefix("needed-by-")) else {
+                continue;
+            };
+            if is_id(id) && self.engine.load_record(id)?.is_some() {
+                return Err(Error::new(
+                    Kind::InUse,
+                    format!(
+                        "container {} has dependent containers which must be removed before it: {id}: container already exists",
+                        self.record.id
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn elsewhere(&self, tried: &str) -> Error {
+        Error::new(
+            Kind::State,
+            format!(
+                "{tried} container {}: it runs on another machine ({})",
+                self.record.id, self.state.host
+            ),
+        )
+        .hint(format!("log in to {} and try there", self.state.host))
+    }
+}
+
+impl Containers {
+    /// Removes everything a container has on disk. `name: None`: the record is gone, look for the name's link.
+    ///
+    /// The lock is held until its own file is gone, so that whoever sees it free finds no record.
+    pub(super) fn remove_files(&self, id: &str, name: Option<&str>, lock: Lock) -> Result<()> {
+        let dir = self.dir(id);
+        let mut failures = Failures::default();
+        failures.keep(unlink(&dir.join("config.json")));
+        match name {
+            Some(name) => {
+                failures.keep(self.release_name(name, id));
+            }
+            None => self.release_names_of(id),
+        }
+        for name in ["state.json", "ctr.log", "ctr.log.1"] {
+            failures.keep(unlink(&dir.join(name)));
+        }
+        // The usual container changed nothing: a few rmdirs are all. `owner` goes last, a sweep needs it.
+        let empty = ["work/work", "work", "upper"]
+            .iter()
+            .all(|name| rmdir(&dir.join(name)));
+        let gone =
+            empty && holds_only_owner(&dir) && unlink(&dir.join("owner")).is_ok() && rmdir(&dir);
+        if !gone {
+            failures.keep(Store::open(&self.dirs).and_then(|store| store.remove_tree(&dir)));
+        }
+        self.remove_run_dir(id);
+        drop(lock);
+        failures.into_vec().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What is left there after a crash of the machine is gone by itself; so are failures.
+    fn remove_run_dir(&self, id: &str) {
+        let run = self.run_dir(id);
+        for name in [
+            "attach",
+            "hosts",
+            "hostname",
+            "resolv.conf",
+            ".containerenv",
+            "stopped",
+            "lock",
+        ] {
+            let _ = fs::remove_file(run.join(name));
+        }
+        if !rmdir(&run) {
+            let _ = fs::remove_dir_all(&run);
+        }
+    }
+
+    pub(super) fn release_name(&self, name: &str, id: &str) -> Result<()> {
+        match self.id_of_name(name)? {
+            Some(owner) if owner == id => unlink(&self.name_link(name)),
+            _ => Ok(()),
+        }
+    }
+
+    fn release_names_of(&self, id: &str) {
+        let Ok(entries) = fs::read_dir(self.name_link("")) else {
+            return;
+        };
+        for name in entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+        {
+            let _ = self.release_name(&name, id); // swept again next time
+        }
+    }
+}
+
+fn holds_only_owner(dir: &Path) -> bool {
+    fs::read_dir(dir)
+        .is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == "owner"))
+}
+
+fn unlink(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
+        Err(err) => Err(Error::io(&err, format!("remove {}", path.display()))),
+    }
+}
+
+/// `true`: it is gone.
+fn rmdir(path: &Path) -> bool {
+    match fs::remove_dir(path) {
+        Ok(()) => true,
+        Err(err) => err.kind() == ErrorKind::NotFound,
+    }
+}

@@ -1,0 +1,284 @@
+//! `start`, and the second half of `run`: forks the monitor and waits until the program runs.
+//!
+//! With `run` the record is written by this process while the monitor has the ids mapped: `Go` tells the monitor
+//! that it is there. A monitor whose starter dies before that undoes everything.
+
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::image::Image;
+use crate::net::{self, NetPlan};
+use crate::state::{Durable, Lock};
+use crate::sys;
+use crate::sys::process::Forked;
+
+use super::attach::wants;
+use super::client::{Connection, Signals, send_size, terminal_size};
+use super::create::Claim;
+use super::engine::{Container, Containers, make_dir};
+use super::files;
+use super::monitor::{self, Job};
+use super::options::{AttachOptions, RunOutcome, StartOptions};
+use super::protocol::{self, FrameKind, Wants};
+use super::record::{Record, State, Status};
+use super::request::{CreateRequest, LogDriver};
+use super::spec::Plan;
+use crate::runtime::StdioPlan;
+
+/// Size of a terminal nobody looks at.
+const NO_TERMINAL: (u16, u16) = (24, 80);
+
+impl Containers {
+    /// Creates and starts in one go, faster than one after the other. Either the program ran, or nothing is left.
+    ///
+    /// Returns the id, which `-d` prints; with `attach` it returns when the container ended or the user detached.
+    pub fn run(
+        &self,
+        request: CreateRequest,
+        image: Option<&Image>,
+        options: &StartOptions<'_>,
+    ) -> Result<(String, RunOutcome)> {
+        let mut draft = self.draft(request, image, true)?;
+        let plan = self.plan(&draft.record)?;
+        let network = draft
+            .network
+            .take()
+            .ok_or_else(|| Error::new(Kind::System, "prepare the network"))?;
+        let mut claim = self.claim(&mut draft)?;
+        let start = Start {
+            engine: self,
+            record: &draft.record,
+            before: State::default(),
+            plan,
+            network,
+        };
+        let outcome = start.go(Locked::New(&mut claim), options.attach.as_ref());
+        match outcome {
+            Ok(begun) => {
+                drop(claim.commit());
+                begun.follow().map(|outcome| (draft.record.id, outcome))
+            }
+            Err(err) => Err(err), // the claim undoes it
+        }
+    }
+}
+
+impl Container {
+    /// Starts a container that does not run; one that runs is fine.
+    pub fn start(&self, options: &StartOptions<'_>) -> Result<RunOutcome> {
+        let mut me = self.clone();
+        if !me.refresh()? {
+            return Err(super::engine::no_such(&me.record.id));
+        }
+        if me.state.is_elsewhere() {
+            return Err(me.elsewhere("start"));
+        }
+        make_dir(&me.run_dir())?;
+        let lock = match Lock::try_exclusive(&me.engine.lock_path(&me.record.id))? {
+            Some(lock) if !me.state.is_alive() => lock,
+            _ => return me.join_running(options),
+        };
+        me.state = me.engine.load_state(&me.record.id)?;
+        let plan = me.engine.plan(&me.record)?;
+        let mut ports = me.record.ports.clone();
+        let network = net::prepare(&me.record.network, &mut ports, &me.engine.dirs.run)?;
+        let start = Start {
+            engine: &me.engine,
+            record: &me.record,
+            before: me.state.clone(),
+            plan,
+            network,
+        };
+        let begun = start.go(Locked::Old(&lock), options.attach.as_ref());
+        drop(lock);
+        begun?.follow()
+    }
+
+    fn join_running(mut self, options: &StartOptions<'_>) -> Result<RunOutcome> {
+        match &options.attach {
+            None => Ok(RunOutcome::Detached),
+            Some(attach) => {
+                self.refresh()?;
+                self.attach(attach)
+            }
+        }
+    }
+}
+
+/// Who holds the lock of the container that is started.
+enum Locked<'a, 'b> {
+    /// `run`: the record is still to be written.
+    New(&'a mut Claim<'b>),
+    Old(&'a Lock),
+}
+
+impl Locked<'_, '_> {
+    fn lock(&self) -> Result<&Lock> {
+        match self {
+            Self::New(claim) => claim
+                .lock()
+                .ok_or_else(|| Error::new(Kind::State, "hold the container's lock")),
+            Self::Old(lock) => Ok(lock),
+        }
+    }
+}
+
+struct Start<'a> {
+    engine: &'a Containers,
+    record: &'a Record,
+    before: State,
+    plan: Plan,
+    network: NetPlan,
+}
+
+/// A container whose program runs, and the way to it.
+struct Begun<'a> {
+    container: Container,
+    connection: Connection,
+    /// Held since before the fork, so that no signal was lost.
+    foreground: Option<(AttachOptions<'a>, Signals)>,
+}
+
+impl Start<'_> {
+    fn go<'a>(
+        self,
+        mut locked: Locked<'_, '_>,
+        attach: Option<&AttachOptions<'a>>,
+    ) -> Result<Begun<'a>> {
+        let request = &self.record.request;
+        let passthrough = request.log.driver == LogDriver::Passthrough;
+        files::prepare(self.engine, self.record, self.network.status())?;
+        let size = attach
+            .and_then(|a| terminal_size(&a.terminal))
+            .unwrap_or(NO_TERMINAL);
+        let stdio = match (passthrough, request.tty) {
+            (true, true) => {
+                return Err(Error::usage(
+                    "--log-driver passthrough cannot be used with --tty",
+                ));
+            }
+            (true, false) => StdioPlan::Inherit,
+            (false, true) => StdioPlan::Pty {
+                rows: size.0,
+                columns: size.1,
+            },
+            (false, false) => StdioPlan::Pipes {
+                stdin: request.interactive,
+            },
+        };
+        let preserve = preserved(request.preserve_fds)?;
+        let foreground = match attach {
+            Some(options) => Some((*options, Signals::block(options.sig_proxy)?)),
+            None => None,
+        };
+        let wanted = match &foreground {
+            Some((options, _)) => {
+                let mut streams = options.streams;
+                streams.stdin &= request.interactive;
+                wants(streams)
+            }
+            None => Wants::default(),
+        };
+        let (mine, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .tried(|| "make a socket pair for the monitor")?;
+        let fresh = matches!(locked, Locked::New(_));
+        match sys::process::fork().tried(|| "fork the monitor")? {
+            Forked::Child => {
+                drop(mine);
+                if let Some((_, signals)) = &foreground {
+                    signals.unblock();
+                }
+                monitor::main(Job {
+                    engine: self.engine,
+                    record: self.record,
+                    before: self.before,
+                    plan: self.plan,
+                    network: self.network,
+                    lock: locked.lock()?,
+                    stdio,
+                    preserve,
+                    starter: theirs,
+                    wanted,
+                    fresh,
+                })
+            }
+            Forked::Parent(_) => {
+                drop((theirs, preserve));
+                let mut connection = Connection::new(mine);
+                if let Locked::New(claim) = &mut locked {
+                    // A container that vanishes with its end need not survive a power cut.
+                    let durable = if request.auto_remove {
+                        Durable::No
+                    } else {
+                        Durable::Yes
+                    };
+                    claim.publish(self.record, durable)?;
+                }
+                if let Some((options, _)) = foreground.as_ref().filter(|_| request.tty) {
+                    send_size(&mut connection, &options.terminal);
+                }
+                // A monitor that ended already has said why.
+                let _ = connection.send(FrameKind::Go, &[]);
+                let state = await_start(&mut connection)?;
+                Ok(Begun {
+                    container: Container {
+                        record: self.record.clone(),
+                        state,
+                        engine: self.engine.clone(),
+                    },
+                    connection,
+                    foreground,
+                })
+            }
+        }
+    }
+}
+
+/// Waits for `Started` or `Failed`.
+fn await_start(connection: &mut Connection) -> Result<State> {
+    let gone = || {
+        Error::new(
+            Kind::System,
+            "start the container: its monitor ended without a word",
+        )
+    };
+    let frame = connection.receive()?.ok_or_else(gone)?;
+    match frame.kind {
+        FrameKind::Started => {
+            let pid = protocol::number(&frame.payload, 0).ok_or_else(gone)?;
+            Ok(State {
+                status: Status::Running,
+                pid,
+                pid_start: super::liveness::start_time(pid),
+                boot_id: super::liveness::boot_id().to_owned(),
+                ..State::default()
+            })
+        }
+        FrameKind::Failed => Err(protocol::decode_error(&frame.payload)),
+        _ => Err(gone()),
+    }
+}
+
+impl Begun<'_> {
+    fn follow(mut self) -> Result<RunOutcome> {
+        let Some((options, signals)) = self.foreground else {
+            return Ok(RunOutcome::Detached);
+        };
+        let session = self.container.session(&options)?;
+        session.run(&mut self.connection, &signals)
+    }
+}
+
+/// The descriptors `3..3+count`, which whoever called us passed on (`--preserve-fds`).
+pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
+    (3..3 + i32::try_from(count).unwrap_or(0))
+        .map(|number| sys::fd::inherited(number).tried(|| format!("preserve descriptor {number}")))
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! `stop`, `kill` and `wait`: by handles on processes, never by bare pids; the monitor records the end.
+
+use std::time::Duration;
+
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::error::{Error, Kind, Result, Tried};
+
+use super::engine::Container;
+use super::options::{KillOptions, StopOptions, StopReport, WaitCondition};
+use super::record::Status;
+use super::signal;
+use super::watch::Seen;
+
+/// After SIGKILL a process ends at once, unless the kernel itself is stuck in it.
+const AFTER_KILL: Duration = Duration::from_secs(10);
+
+impl Container {
+    /// Stop signal, grace, SIGKILL. One that does not run is fine.
+    pub fn stop(&self, options: &StopOptions) -> Result<StopReport> {
+        let mut me = self.clone();
+        let mut report = StopReport::default();
+        if !me.refresh()? || !me.state.is_alive() {
+            return Ok(report);
+        }
+        if me.state.is_elsewhere() {
+            return Err(me.elsewhere("stop"));
+        }
+        let grace = options
+            .grace
+            .unwrap_or(Duration::from_secs(me.record.stop_timeout.into()));
+        let mut watch = me.watch()?;
+        me.note_stop();
+        let mut seen = Seen::TimedOut;
+        if !grace.is_zero() {
+            me.signal(me.record.stop_signal)?;
+            seen = watch.wait(Some(grace))?;
+        }
+        if seen == Seen::TimedOut {
+            if !grace.is_zero() {
+                report.warning = Some(format!(
+                    "StopSignal {} failed to stop container {} in {} seconds, resorting to SIGKILL",
+                    signal::name(me.record.stop_signal),
+                    me.record.name,
+                    grace.as_secs()
+                ));
+            }
+            me.signal(libc::SIGKILL)?;
+            seen = watch.wait(Some(AFTER_KILL))?;
+        }
+        if seen == Seen::TimedOut && me.state.open_init().is_some() {
+            return Err(Error::new(
+                Kind::State,
+                format!(
+                    "stop container {}: process {} does not end",
+                    me.record.id, me.state.pid
+                ),
+            )
+            .hint("it hangs in the kernel: look at /proc/PID/stack, a file server may be away"));
+        }
+        me.refresh()?; // records a death no monitor saw
+        Ok(report)
+    }
+
+    /// Sends one signal to the container's first process.
+    pub fn kill(&self, options: &KillOptions) -> Result<()> {
+        let mut me = self.clone();
+        let alive = me.refresh()?
+            && matches!(
+                me.state.status,
+                Status::Running | Status::Paused | Status::Stopping
+            );
+        if !alive {
+            return Err(Error::new(
+                Kind::State,
+                format!(
+                    "can only kill running containers. {} is in state {}: container state improper",
+                    me.record.id,
+                    me.state.status.word()
+                ),
+            ));
+        }
+        if me.state.is_elsewhere() {
+            return Err(me.elsewhere("kill"));
+        }
+        me.signal(options.signal)
+    }
+
+    /// Waits for any of `conditions` (none: stopped) and returns the exit status, -1 while there is none.
+    pub fn wait(&self, conditions: &[WaitCondition]) -> Result<i32> {
+        let conditions = match conditions {
+            [] => &[WaitCondition::Stopped][..],
+            some => some,
+        };
+        let mut me = self.clone();
+        if !me.refresh()? {
+            return Ok(me.state.exit_code);
+        }
+        loop {
+            let reached = conditions.iter().any(|&c| reaches(me.state.status, c));
+            if reached && me.state.is_alive() {
+                return Ok(-1);
+            }
+            if reached {
+                return Ok(me.state.exit_code);
+            }
+            if me.state.is_elsewhere() {
+                return Err(me.elsewhere("wait for"));
+            }
+            let over = conditions
+                .iter()
+                .any(|&c| matches!(c, WaitCondition::Stopped | WaitCondition::Exited));
+            let seen = match me.state.is_alive() {
+                true => me.watch()?.wait(None)?,
+                false => {
+                    me.await_change()?;
+                    Seen::TimedOut
+                }
+            };
+            if let (Seen::Exit(code), true) = (seen, over) {
+                return Ok(code);
+            }
+            if !me.refresh()? {
+                return Ok(me.state.exit_code); // removed: nothing will ever change
+            }
+        }
+    }
+
+    /// Says that the user wants the end, for `inspect`. The monitor keeps the file at its end.
+    fn note_stop(&self) {
+        let _ = std::fs::write(self.run_dir().join("stopped"), b"");
+    }
+
+    /// To the container's first process; none is fine, it is what most signals are for.
+    fn signal(&self, number: i32) -> Result<()> {
+        let Some(init) = self.state.open_init() else {
+            return Ok(());
+        };
+        let tried = || format!("send signal {number} to container {}", self.record.id);
+        let signal = Signal::from_named_raw(number);
+        let done = match signal {
+            Some(signal) => pidfd_send_signal(init, signal),
+            None => return Err(Error::usage(format!("{}: not a signal", tried()))),
+        };
+        match done {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(errno).tried(tried),
+        }
+    }
+
+    /// Waits until the state's file changes, or the container goes.
+    fn await_change(&self) -> Result<()> {
+        use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+        let tried = || format!("watch container {}", self.record.id);
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC).tried(tried)?;
+        let events =
+            AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_DELETE_SELF;
+        inotify.add_watch(&self.dir(), events).tried(tried)?;
+        // What changed before the watch was there gives no event.
+        let now = self.engine.load_state(&self.record.id)?;
+        if now != self.state || self.engine.load_record(&self.record.id)?.is_none() {
+            return Ok(());
+        }
+        inotify.read_events().map(drop).tried(tried)
+    }
+}
+
+fn reaches(status: Status, condition: WaitCondition) -> bool {
+    match condition {
+        WaitCondition::Configured | WaitCondition::Created => status == Status::Created,
+        WaitCondition::Initialized => status == Status::Initialized,
+        WaitCondition::Running => status == Status::Running,
+        WaitCondition::Paused => status == Status::Paused,
+        WaitCondition::Stopping => status == Status::Stopping,
+        WaitCondition::Stopped => matches!(status, Status::Exited | Status::Created),
+        WaitCondition::Exited => status == Status::Exited,
+        WaitCondition::Removing => false,
+    }
+}
