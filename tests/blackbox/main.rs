@@ -1,0 +1,8 @@
+//! The built binary as its users see it: one file a subject. Shared parts are in `tests/support`.
+// Every test binary of the package shares `support`; a panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod run;
