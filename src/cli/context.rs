@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use crate::container::Containers;
 use crate::error::Result;
+use crate::image::Images;
 use crate::rootless::dirs::Dirs;
 use crate::rootless::identity::Identity;
 use crate::storage::Store;
@@ -66,6 +67,10 @@ impl Context {
 
     pub fn store(&self) -> Result<&Store> {
         get(&self.store, || Store::open(self.dirs()?))
+    }
+
+    pub fn images(&self) -> Result<Images<'_>> {
+        Ok(Images::new(self.store()?, self.identity()?))
     }
 
     pub fn containers(&self) -> Result<&Containers> {

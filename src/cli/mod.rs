@@ -14,6 +14,7 @@ mod context;
 mod exit;
 mod help;
 mod output;
+mod progress;
 mod usage;
 
 use std::ffi::OsString;

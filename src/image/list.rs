@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::record::{ImageRecord, TagRecord, names_of};
+use super::reference::Reference;
 use super::{Images, Platform};
 use crate::error::{Error, Kind, Result};
 use crate::storage::Digest;
@@ -16,7 +17,9 @@ pub struct Summary {
     /// Manifest digest.
     pub digest: Digest,
     /// Full names with a tag, sorted; the image is dangling when there is none.
-    pub names: Vec<String>,
+    pub names: Vec<Reference>,
+    /// Repositories it was pulled from by digest only.
+    pub untagged: Vec<String>,
     /// `repository@digest`, for every repository and digest it is known by.
     pub repo_digests: Vec<String>,
     /// RFC 3339; may be empty.
@@ -100,11 +103,13 @@ impl Images<'_> {
 
 fn summary(record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
     let mut names = Vec::new();
+    let mut untagged = Vec::new();
     let mut repo_digests: BTreeMap<String, ()> = BTreeMap::new();
     for tag in tags {
         let repository = tag.reference.name();
-        if tag.reference.digest().is_none() {
-            names.push(tag.reference.to_string());
+        match tag.reference.digest() {
+            None => names.push(tag.reference.clone()),
+            Some(_) => untagged.push(repository.clone()),
         }
         for digest in record.digests() {
             repo_digests.insert(format!("{repository}@{digest}"), ());
@@ -115,6 +120,7 @@ fn summary(record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
         id: record.id,
         digest: record.digest(),
         names,
+        untagged,
         repo_digests: repo_digests.into_keys().collect(),
         created: record.created.clone(),
         size: record.size,

@@ -125,7 +125,7 @@ impl Images<'_> {
         if name.is_none() && tags.len() > 1 && !options.force {
             let names: Vec<String> = tags.iter().map(|tag| tag.reference.to_string()).collect();
             return Err(Error::new(
-                Kind::State,
+                Kind::Usage,
                 format!(
                     "unable to delete image \"{}\" by ID with more than one tag ([{}]): please force removal",
                     id.hex(),

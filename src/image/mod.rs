@@ -3,6 +3,7 @@
 mod list;
 mod lookup;
 mod manage;
+mod pull;
 mod record;
 mod resolve;
 

@@ -21,6 +21,6 @@ mod transport;
 
 pub use blob::{BlobJob, BlobSink};
 pub use client::{Client, ClientSettings, Known, Remote, Source};
-pub use manifest::{Document, Layer, MAX_DOCUMENT};
+pub use manifest::{Document, Layer, MAX_DOCUMENT, check_depth};
 pub use retry::RetrySettings;
 pub use transport::{ProxySettings, TransportSettings};

@@ -322,7 +322,7 @@ fn is_component(text: &str) -> bool {
         .all(|join| matches!(join, "" | "." | "_" | "__") || join.bytes().all(|b| b == b'-'))
 }
 
-fn is_tag(text: &str) -> bool {
+pub(super) fn is_tag(text: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     (1..=TAG_MAX).contains(&text.len())
         && text.bytes().next().is_some_and(word)

@@ -5,6 +5,7 @@
 
 pub mod global;
 pub mod later;
+pub mod registry;
 pub mod value;
 
 use clap::{Arg, ArgAction, Command};

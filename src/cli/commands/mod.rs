@@ -5,6 +5,12 @@
 //! arguments are optional for clap; `run` says what is missing, in Podman's words.
 
 mod container_exists;
+mod image_exists;
+mod image_inspect;
+mod images;
+mod pull;
+mod rmi;
+mod tag;
 
 use clap::{ArgMatches, Args, Command};
 
@@ -59,13 +65,57 @@ macro_rules! entry {
 }
 
 /// Every command, in the order of `pod --help`.
-pub const COMMANDS: &[Entry] = &[entry!(
-    ["container exists"],
-    Long,
-    "Tell by the exit status whether a container exists (0 yes, 1 no)",
-    "CONTAINER",
-    container_exists::ContainerExistsArgs
-)];
+pub const COMMANDS: &[Entry] = &[
+    entry!(
+        ["pull", "image pull"],
+        Images,
+        "Fetch images from a registry",
+        "IMAGE [IMAGE...]",
+        pull::PullArgs
+    ),
+    entry!(
+        ["images", "image ls", "image list"],
+        Images,
+        "List images",
+        "[IMAGE...]",
+        images::ImagesArgs
+    ),
+    entry!(
+        ["tag", "image tag"],
+        Images,
+        "Give an image more names",
+        "IMAGE TARGET [TARGET...]",
+        tag::TagArgs
+    ),
+    entry!(
+        ["rmi", "image rm", "image remove"],
+        Images,
+        "Remove images or their names",
+        "IMAGE [IMAGE...]",
+        rmi::RmiArgs
+    ),
+    entry!(
+        ["image inspect"],
+        Long,
+        "Show everything known of images",
+        "IMAGE [IMAGE...]",
+        image_inspect::ImageInspectArgs
+    ),
+    entry!(
+        ["image exists"],
+        Long,
+        "Tell by the exit status whether an image exists (0 yes, 1 no)",
+        "IMAGE",
+        image_exists::ImageExistsArgs
+    ),
+    entry!(
+        ["container exists"],
+        Long,
+        "Tell by the exit status whether a container exists (0 yes, 1 no)",
+        "CONTAINER",
+        container_exists::ContainerExistsArgs
+    ),
+];
 
 /// Parents of long forms, with what their help says first.
 pub const PARENTS: &[(&str, &str)] = &[

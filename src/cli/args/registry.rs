@@ -1,0 +1,97 @@
+//! Flags that say how to talk to a registry, shared by all commands that may pull.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::auth::Credentials;
+use crate::error::{Error, Result};
+use crate::image::{PlatformRequest, PullOptions};
+
+use super::value;
+
+#[derive(Debug, clap::Args)]
+pub struct RegistryArgs {
+    /// File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin
+    #[arg(long, value_name = "PATH")]
+    authfile: Option<PathBuf>,
+    /// Directory of certificates (*.crt, *.cert, *.key) for the registry
+    #[arg(long, value_name = "DIR")]
+    cert_dir: Option<PathBuf>,
+    /// Credentials for the registry
+    #[arg(long, value_name = "USER:PASSWORD")]
+    creds: Option<String>,
+    /// Require HTTPS and check certificates (default: what registries.conf says, else true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = value::boolean)]
+    tls_verify: Option<bool>,
+    /// Tries after a failed one (default: 3)
+    #[arg(long, value_name = "NUMBER", value_parser = value::unsigned32)]
+    retry: Option<u32>,
+    /// Pause between tries (default: half a second, doubling)
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    retry_delay: Option<Duration>,
+}
+
+/// Which image of an index.
+#[derive(Debug, clap::Args)]
+pub struct PlatformArgs {
+    /// Platform of the image, instead of this host's
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<String>,
+    /// Architecture of the image, instead of this host's
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<String>,
+    /// Operating system of the image
+    #[arg(long, value_name = "OS")]
+    os: Option<String>,
+    /// Variant of the architecture
+    #[arg(long, value_name = "VARIANT")]
+    variant: Option<String>,
+}
+
+impl PlatformArgs {
+    pub fn request(&self) -> Result<PlatformRequest> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let Some(platform) = given(&self.platform) else {
+            return Ok(PlatformRequest {
+                os: given(&self.os),
+                architecture: given(&self.arch),
+                variant: given(&self.variant),
+            });
+        };
+        if given(&self.os).is_some() || given(&self.arch).is_some() {
+            return Err(Error::usage(
+                "--platform option can not be specified with --arch or --os",
+            ));
+        }
+        let mut request = PlatformRequest::parse(&platform)?;
+        if let Some(variant) = given(&self.variant) {
+            request.variant = Some(variant);
+        }
+        Ok(request)
+    }
+}
+
+impl RegistryArgs {
+    pub fn options(&self, platform: &PlatformArgs) -> Result<PullOptions> {
+        let credentials = match self.creds.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(Credentials::parse(text)?),
+        };
+        Ok(PullOptions {
+            platform: platform.request()?,
+            credentials,
+            authfile: self
+                .authfile
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty()),
+            cert_dir: self
+                .cert_dir
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty()),
+            tls_verify: self.tls_verify,
+            retry: self.retry,
+            retry_delay: self.retry_delay,
+        })
+    }
+}
