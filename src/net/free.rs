@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, socket_type};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
 
 use crate::error::{Error, Kind, Result};
@@ -21,8 +21,9 @@ pub type Holder<'a> = &'a dyn Fn(u16, Protocol) -> Option<String>;
 /// Fills in a free port, or range of them, wherever `host_port` is 0.
 ///
 /// Ports already in `ports` are not chosen again. The sockets stay bound until all are found, so that no two
-/// mappings get the same port.
-pub fn choose(ports: &mut [PortMapping]) -> Result<()> {
+/// mappings get the same port. Those of TCP are given back: while they are open nobody else is given the ports, and
+/// a listener with `SO_REUSEADDR`, as the helpers', can still have them.
+pub fn choose(ports: &mut [PortMapping]) -> Result<Vec<OwnedFd>> {
     let taken: Vec<(Protocol, std::ops::RangeInclusive<u16>)> = ports
         .iter()
         .filter(|p| p.host_port != 0)
@@ -32,7 +33,10 @@ pub fn choose(ports: &mut [PortMapping]) -> Result<()> {
     for port in ports.iter_mut().filter(|p| p.host_port == 0) {
         port.host_port = free_range(port, &taken, &mut held)?;
     }
-    Ok(())
+    held.retain(|fd| {
+        socket_type(fd) == Ok(SocketType::STREAM) && set_socket_reuseaddr(fd, true).is_ok()
+    });
+    Ok(held)
 }
 
 /// First of `want.count` consecutive free ports; their sockets go to `held`.
@@ -277,7 +281,7 @@ mod tests {
             .iter()
             .flat_map(|text| parse_publish(text).expect("valid"))
             .collect();
-        choose(&mut ports).expect("choose");
+        let held = choose(&mut ports).expect("choose");
         let tcp: Vec<u16> = ports
             .iter()
             .filter(|p| p.protocol == Protocol::Tcp)
@@ -286,6 +290,9 @@ mod tests {
         let distinct: HashSet<u16> = tcp.iter().copied().collect();
         assert_eq!(distinct.len(), tcp.len(), "{tcp:?}");
         assert!(ports.iter().all(|p| p.host_port != 0));
+        // A helper can listen while they are held; another choice avoids them.
+        check(&ports, None).expect("free");
+        drop(held);
         check(&ports, None).expect("free");
     }
 

@@ -163,10 +163,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
         }
         Ok(Started {
             running,
-            helper: NetHelper {
-                pid: None,
-                status: Default::default(),
-            },
+            helper: NetHelper::default(),
             state,
             starter,
             listener: Some(listener),
