@@ -82,9 +82,9 @@ impl Store {
     pub fn empty(&self, trash: Trash) -> Result<()> {
         let mut failures = Failures::default();
         for path in trash.0 {
-            failures.keep(self.remove_trash(&path));
+            failures.keep(self.remove_trash(&path, None));
         }
-        self.tidy_staging();
+        self.sweep(None);
         match failures.into_vec().into_iter().next() {
             Some(err) => Err(err),
             None => Ok(()),

@@ -103,7 +103,7 @@ impl Store {
     pub(super) fn retire(&self, item: &Path) {
         // What fails here stays in staging and is swept by a later command.
         if let Ok(trash) = self.trash(item) {
-            let _ = self.remove_trash(&trash);
+            let _ = self.remove_trash(&trash, None);
         }
         self.tidy_staging();
     }

@@ -34,6 +34,7 @@ pub mod unpack;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
@@ -50,6 +51,9 @@ pub use staging::{Pin, Stage, Waiter};
 
 /// Number of the layout drawn above. A store with a greater one was written by a newer version and is refused.
 const VERSION: u32 = 1;
+
+/// Time that opening a store may spend on what dead processes left; removing images takes as long as it takes.
+const SWEEP: Duration = Duration::from_millis(200);
 
 /// An open store.
 #[derive(Debug, Clone)]
@@ -71,6 +75,8 @@ pub struct ReadLock {
 
 impl Store {
     /// Opens the store of this invocation, makes it if it is absent, and sweeps what dead processes left.
+    ///
+    /// The sweep may fork: for a process with one thread only.
     pub fn open(dirs: &Dirs) -> Result<Store> {
         Self::at(&dirs.store)
     }
@@ -87,7 +93,7 @@ impl Store {
         }
         store.check_version()?;
         if fs::symlink_metadata(store.staging_dir()).is_ok() {
-            store.sweep();
+            store.sweep(Some(Instant::now() + SWEEP));
         }
         Ok(store)
     }

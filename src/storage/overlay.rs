@@ -115,7 +115,7 @@ impl Store {
                 .err()
                 .map(|err| (err.to_string(), err.remedy().map(str::to_string))))
         });
-        let removed = self.remove_trash(&place);
+        let removed = self.remove_trash(&place, None);
         self.tidy_staging();
         let tried = tried?;
         removed?;

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Instant;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -27,16 +28,17 @@ impl Store {
             return Ok(());
         }
         let trash = self.trash(path)?;
-        let done = self.remove_trash(&trash);
+        let done = self.remove_trash(&trash, None);
         self.tidy_staging();
         done
     }
 
-    /// Tries with our own rights first: that needs no helper, and is enough for all that we own.
+    /// Removes an item of `staging`; at `until` it stops and leaves the rest to a later sweep.
     ///
-    /// The other way forks: for a process with one thread only.
-    pub(super) fn remove_trash(&self, path: &Path) -> Result<()> {
-        match remove_here(path) {
+    /// Tries with our own rights first: that needs no helper, and is enough for all that we own. The other way
+    /// forks: for a process with one thread only.
+    pub(super) fn remove_trash(&self, path: &Path, until: Option<Instant>) -> Result<()> {
+        match remove_here(path, until) {
             Err(err)
                 if matches!(
                     err.errno(),
@@ -54,13 +56,13 @@ impl Store {
         )?;
         let path = path.to_path_buf();
         worker::run(&maps, WorkerOpts { mounts: false }, move || {
-            remove_here(&path)
+            remove_here(&path, until)
         })
     }
 }
 
 /// Removes a tree with the rights of this process. What is gone already is no failure.
-pub(super) fn remove_here(path: &Path) -> Result<()> {
+fn remove_here(path: &Path, until: Option<Instant>) -> Result<()> {
     let failed = |errno: Errno| {
         let errno = nix::errno::Errno::from_raw(errno.raw_os_error());
         Error::os(errno, format!("remove \"{}\"", path.display()))
@@ -71,7 +73,10 @@ pub(super) fn remove_here(path: &Path) -> Result<()> {
         Err(errno) => return Err(failed(errno)),
     }
     match open_dir(CWD, path) {
-        Ok(top) => empty_dir(top).map_err(failed)?,
+        Ok(top) => match empty_dir(top, until).map_err(failed)? {
+            Emptied::Wholly => {}
+            Emptied::InPart => return Ok(()),
+        },
         Err(Errno::NOENT) => return Ok(()),
         Err(errno) => return Err(failed(errno)),
     }
@@ -83,7 +88,7 @@ pub(super) fn remove_here(path: &Path) -> Result<()> {
 
 /// As [`remove_here`], of a directory in another one.
 pub(super) fn remove_dir_at(at: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
-    empty_dir(open_dir(at, name)?)?;
+    empty_dir(open_dir(at, name)?, None)?;
     gone(unlinkat(at, name, AtFlags::REMOVEDIR))
 }
 
@@ -94,25 +99,41 @@ struct Level {
     name: CString,
 }
 
-fn empty_dir(top: OwnedFd) -> Result<(), Errno> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    Wholly,
+    InPart,
+}
+
+fn empty_dir(top: OwnedFd, until: Option<Instant>) -> Result<Emptied, Errno> {
+    let late = || until.is_some_and(|until| Instant::now() > until);
     let mut moved = 0_u64;
     loop {
-        let again = empty_once(&top, &mut moved)?;
-        if !again {
-            return Ok(());
+        let before = moved;
+        if empty_once(&top, &mut moved, &late)? == Emptied::InPart {
+            return Ok(Emptied::InPart);
+        }
+        if moved == before {
+            return Ok(Emptied::Wholly);
         }
     }
 }
 
-/// Removes what is in `top`; true when deep directories were moved up and another round must remove those.
-fn empty_once(top: &OwnedFd, moved: &mut u64) -> Result<bool, Errno> {
-    let mut again = false;
+/// Removes what is in `top`, but moves deep directories up to it, counting them: another round must remove those.
+fn empty_once(top: &OwnedFd, moved: &mut u64, late: &dyn Fn() -> bool) -> Result<Emptied, Errno> {
     let mut levels = vec![Level {
         dir: open_dir(top.as_fd(), c".")?,
         entries: Dir::read_from(top)?,
         name: c".".into(),
     }];
-    while let Some(level) = levels.last_mut() {
+    while !levels.is_empty() {
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else {
+            break;
+        };
+        if late() {
+            return Ok(Emptied::InPart);
+        }
         let Some(entry) = level.entries.read() else {
             let done = levels.pop();
             if let (Some(done), Some(above)) = (done, levels.last()) {
@@ -142,15 +163,11 @@ fn empty_once(top: &OwnedFd, moved: &mut u64) -> Result<bool, Errno> {
             }
         }
         let name = name.to_owned();
-        if levels.len() >= MAX_OPEN {
-            *moved += 1;
-            let to = format!(".pod-removing-{moved}");
-            let from = &levels[levels.len() - 1].dir;
-            gone(renameat(from, &name, top, to))?;
-            again = true;
+        if depth >= MAX_OPEN {
+            move_up(level.dir.as_fd(), &name, top.as_fd(), moved)?;
             continue;
         }
-        let child = match open_dir(levels[levels.len() - 1].dir.as_fd(), &name) {
+        let child = match open_dir(level.dir.as_fd(), &name) {
             Ok(child) => child,
             Err(Errno::NOENT) => continue,
             Err(errno) => return Err(errno),
@@ -162,7 +179,25 @@ fn empty_once(top: &OwnedFd, moved: &mut u64) -> Result<bool, Errno> {
             name,
         });
     }
-    Ok(again)
+    Ok(Emptied::Wholly)
+}
+
+/// Gives a deep directory a free name in `top`.
+fn move_up(
+    from: BorrowedFd<'_>,
+    name: &CStr,
+    top: BorrowedFd<'_>,
+    moved: &mut u64,
+) -> Result<(), Errno> {
+    loop {
+        *moved += 1;
+        let to = format!(".pod-removing-{moved}");
+        match renameat(from, name, top, to) {
+            // Taken by an earlier removal that did not come to its end, or by the tree itself.
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            done => return gone(done),
+        }
+    }
 }
 
 /// Opens a directory, giving its owner (us, or root of our namespace) the rights to empty it.

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ use crate::state::{Durable, Lock, host, load, save};
 
 /// How long an abandoned partial blob can be resumed.
 const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long writing a small document may take at most.
+const TEMPORARY_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The answer to a wish to make something.
 #[derive(Debug)]
@@ -115,15 +118,14 @@ impl Store {
             blobs: blobs.to_vec(),
             layers: layers.to_vec(),
         };
-        let path = self.in_staging(
+        let (path, lock) = self.in_staging(
             || "pin objects of the store",
             |staging| {
                 let path = staging.join(format!("{}.pin", unique_name()));
-                fs::File::create_new(&path)?;
-                Ok(path)
+                let lock = Lock::exclusive(&path).map_err(io_error)?;
+                Ok((path, lock))
             },
         )?;
-        let lock = Lock::exclusive(&path)?;
         // Written in place, not renamed: the lock belongs to this file. A reader comes only with the structure
         // lock, which we hold.
         let text = serde_json::to_vec(&record).unwrap_or_default();
@@ -139,7 +141,8 @@ impl Store {
     pub(super) fn pinned(&self, _lock: &WriteLock) -> Result<Vec<Pinned>> {
         let mut pins = Vec::new();
         for (path, kind) in self.staged_items()? {
-            if kind == Item::Pin && is_alive(&path, &path) {
+            // A lock that cannot be tested is taken for held: garbage that stays is no loss.
+            if kind == Item::Pin && Lock::is_held(&path).unwrap_or(true) {
                 pins.extend(load::<Pinned>(&path)?);
             }
         }
@@ -156,7 +159,7 @@ impl Store {
     ) -> Result<T> {
         let staging = self.staging_dir();
         let mut attempt = || {
-            for _ in 0..1000 {
+            for _ in 0..100 {
                 make_private(&staging)?;
                 match work(&staging) {
                     Err(err) if err.kind() == ErrorKind::NotFound => {}
@@ -179,64 +182,74 @@ impl Store {
             || format!("remove \"{}\"", path.display()),
             |staging| {
                 let to = staging.join(format!("{}.trash", unique_name()));
-                fs::rename(path, &to)?;
-                Ok(to)
+                match fs::rename(path, &to) {
+                    // Not the staging directory is missing, the thing itself is: trying again would not help.
+                    Err(err) if fs::symlink_metadata(path).is_err() => {
+                        Err(std::io::Error::other(err))
+                    }
+                    moved => moved.map(|()| to),
+                }
             },
         )
     }
 
-    /// Removes what dead processes of this machine left. Never fails: what cannot be removed is left for later.
-    pub(super) fn sweep(&self) {
+    /// Removes what dead processes of this machine left, until it gets late. Never fails: what cannot be removed is
+    /// left for a later command.
+    pub(super) fn sweep(&self, until: Option<Instant>) {
         let Ok(items) = self.staged_items() else {
             return;
         };
         let machine = host::machine_id();
         for (path, kind) in items {
             // Whatever goes wrong here is somebody else's leftover: the command at hand must not suffer from it.
-            let _ = self.sweep_item(&path, kind, &machine);
+            let _ = self.sweep_item(&path, kind, &machine, until);
         }
         self.tidy_staging();
     }
 
-    fn sweep_item(&self, path: &Path, kind: Item, machine: &str) -> Result<()> {
+    /// An item is removed with its lock held, so that whoever is about to claim it notices.
+    fn sweep_item(
+        &self,
+        path: &Path,
+        kind: Item,
+        machine: &str,
+        until: Option<Instant>,
+    ) -> Result<()> {
         match kind {
-            Item::Part => {
-                if is_older(path, PART_LIFETIME) && !is_alive(path, path) {
-                    fs::remove_file(path).tried(|| "remove an old partial blob")?;
+            Item::Part | Item::Temporary => {
+                let lifetime = match kind {
+                    Item::Part => PART_LIFETIME,
+                    _ => TEMPORARY_LIFETIME,
+                };
+                if is_older(path, lifetime)
+                    && let Some(_lock) = Lock::try_existing(path)?
+                {
+                    fs::remove_file(path).tried(|| "remove an old partial file")?;
                 }
             }
             Item::Pin => {
-                let ours = load::<Pinned>(path)
-                    .ok()
-                    .flatten()
-                    .is_none_or(|pin| pin.machine_id == machine);
-                if ours && !is_alive(path, path) && is_older(path, Duration::from_secs(10)) {
+                let Some(_lock) = Lock::try_existing(path)? else {
+                    return Ok(());
+                };
+                let pin = load::<Pinned>(path).unwrap_or_default();
+                if pin.is_none_or(|pin| pin.machine_id == machine) {
                     fs::remove_file(path).tried(|| "remove the pin of a dead process")?;
                 }
             }
             Item::Layer => {
-                let lock_path = path.join("lock");
-                // Made but not yet locked: its owner is between two calls.
-                let Some(lock) = Lock::try_existing(&lock_path)? else {
-                    if fs::symlink_metadata(&lock_path).is_err()
-                        && is_older(path, Duration::from_secs(10))
-                    {
-                        let trash = self.trash(path)?;
-                        self.remove_trash(&trash)?;
-                    }
+                // Made if it is missing: then the owner died, or is, between making the directory and this file.
+                let Some(_lock) = Lock::try_exclusive(&path.join("lock"))? else {
                     return Ok(());
                 };
-                let owner = load::<Owner>(&path.join("owner.json"))?;
+                let owner = load::<Owner>(&path.join("owner.json")).unwrap_or_default();
                 if owner.is_none_or(|owner| owner.machine_id == machine) {
                     let trash = self.trash(path)?;
-                    drop(lock);
-                    self.remove_trash(&trash)?;
+                    self.remove_trash(&trash, until)?;
                 }
             }
-            Item::Trash => self.remove_trash(path)?,
-            Item::Temporary => {
-                if is_older(path, Duration::from_secs(3600)) {
-                    fs::remove_file(path).tried(|| "remove an old temporary file")?;
+            Item::Trash => {
+                if !is_being_emptied(path) {
+                    self.remove_trash(path, until)?;
                 }
             }
         }
@@ -280,9 +293,22 @@ enum Item {
     Temporary,
 }
 
-/// Tells whether `lock` is held, or cannot be tested: then `item` is spared.
-fn is_alive(_item: &Path, lock: &Path) -> bool {
-    Lock::is_held(lock).unwrap_or(true)
+/// For [`Store::in_staging`], which looks for "no such file".
+fn io_error(err: Error) -> std::io::Error {
+    match err.errno() {
+        Some(errno) => errno.into(),
+        None => std::io::Error::other(err),
+    }
+}
+
+/// Tells whether the process that put it there still lives: it is at work, and a second one would only be in its
+/// way. Its pid is part of the name; a stranger's that is the same makes the trash stay a little longer.
+fn is_being_emptied(trash: &Path) -> bool {
+    let name = trash.file_name().and_then(|name| name.to_str());
+    let pid = name.and_then(|name| name.split('-').next()?.parse::<u32>().ok());
+    pid.is_some_and(|pid| {
+        pid != std::process::id() && Path::new("/proc").join(pid.to_string()).exists()
+    })
 }
 
 fn is_older(path: &Path, age: Duration) -> bool {

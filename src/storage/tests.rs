@@ -305,7 +305,9 @@ fn the_sweep_removes_what_the_dead_left_and_nothing_else() {
     make("dead", Some(&crate::state::host::machine_id()));
     make("elsewhere", Some("another-machine"));
     make("torn", None);
-    fs::create_dir_all(staging.join("1-2.trash/deep/er")).unwrap();
+    fs::create_dir_all(staging.join("4999999-2.trash/deep/er")).unwrap();
+    fs::create_dir(staging.join("1-2.trash")).unwrap(); // process 1 lives, and is at it
+    fs::write(staging.join("dead.pin"), "").unwrap();
     fs::write(
         staging.join("foreign"),
         "unknown names are not ours to judge",
@@ -320,9 +322,10 @@ fn the_sweep_removes_what_the_dead_left_and_nothing_else() {
     left.sort();
     let alive_name = format!("{}.layer", chain("alive").digest().hex());
     let mut want = vec![
-        alive_name,
-        "elsewhere.layer".to_string(),
-        "foreign".to_string(),
+        alive_name.as_str(),
+        "1-2.trash",
+        "elsewhere.layer",
+        "foreign",
     ];
     want.sort();
     assert_eq!(left, want);
@@ -383,7 +386,7 @@ fn trees_are_removed_however_deep_and_shut() {
     let shut = store.root().join("containers/c/shut");
     fs::create_dir(&shut).unwrap();
     fs::write(shut.join("file"), "").unwrap();
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
 
     store
         .remove_tree(&store.root().join("containers/c"))

@@ -880,7 +880,7 @@ fn owners_are_recorded_where_there_is_one_id() {
     let lab = Lab::new();
     lab.unpack_as(&tar, Owners::Record).unwrap();
     let owners = fs::read_to_string(lab.dir.join("new/owners")).unwrap();
-    assert_eq!(owners, "12 34 f\05 6 d\07 8 l\0");
+    assert_eq!(owners, "12 34 f\x005 6 d\x007 8 l\x00");
     let me = nix::unistd::geteuid().as_raw();
     assert_eq!(fs::metadata(lab.tree().join("f")).unwrap().uid(), me);
 }
