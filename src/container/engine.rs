@@ -268,9 +268,3 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
         )),
     }
 }
-
-impl Container {
-    pub fn inspect(&self, size: bool) -> Result<super::inspect::InspectContainer> {
-        super::inspect::inspect(self, size)
-    }
-}

@@ -33,6 +33,7 @@ mod volumes;
 mod watch;
 
 pub use engine::{Container, Containers};
+pub use inspect::InspectContainer;
 pub use options::{
     AttachOptions, ExecOutcome, ExecRequest, KillOptions, LogOptions, RemoveOptions, RunOutcome,
     Sizes, StartOptions, StopOptions, StopReport, Streams, Terminal, WaitCondition,
