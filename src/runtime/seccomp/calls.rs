@@ -1,5 +1,7 @@
 //! Names and numbers of system calls, for each architecture that a process of this machine can use.
 
+use super::policy::X32_BIT;
+
 /// A set of call numbers: an architecture, or x32, which is x86_64 with other numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
@@ -35,8 +37,12 @@ impl Abi {
 
 /// Name to number for one [`Abi`].
 ///
-/// Made when it is needed: sorting once costs less than comparing each name of a profile with each name known.
-pub(super) struct Names(Vec<(&'static str, u32)>);
+/// Made when it is needed: an open hash table costs less than comparing each name of a profile with each name known,
+/// and a profile of 450 names is looked up for three architectures at each start.
+pub(super) struct Names(Vec<Option<(&'static str, Option<u32>)>>);
+
+/// At most half full, so that a search ends soon: no architecture has 512 calls.
+const SLOTS: usize = 1024;
 
 /// Calls whose x32 form has an own number, from 512 on in this order (`syscall_64.tbl` of Linux).
 const X32_OWN: [&str; 36] = [
@@ -95,65 +101,126 @@ const X32_LACKS: [&str; 13] = [
     "uprobe",
 ];
 
+/// Calls with 64-bit time of 32-bit machines: the crate lists them for aarch64, whose kernel has none.
+const TIMES_OF_32_BITS: [&str; 20] = [
+    "clock_gettime64",
+    "clock_settime64",
+    "clock_adjtime64",
+    "clock_getres_time64",
+    "clock_nanosleep_time64",
+    "timer_gettime64",
+    "timer_settime64",
+    "timerfd_gettime64",
+    "timerfd_settime64",
+    "utimensat_time64",
+    "pselect6_time64",
+    "ppoll_time64",
+    "io_pgetevents_time64",
+    "recvmmsg_time64",
+    "mq_timedsend_time64",
+    "mq_timedreceive_time64",
+    "semtimedop_time64",
+    "rt_sigtimedwait_time64",
+    "futex_time64",
+    "sched_rr_get_interval_time64",
+];
+
+/// Private calls of the architecture (`__ARM_NR_BASE` of `<asm/unistd.h>`).
+const ARM_PRIVATE: [(&str, u32); 5] = [
+    ("breakpoint", 0x0f_0001),
+    ("cacheflush", 0x0f_0002),
+    ("usr26", 0x0f_0003),
+    ("usr32", 0x0f_0004),
+    ("set_tls", 0x0f_0005),
+];
+
 impl Names {
     pub(super) fn of(abi: Abi) -> Names {
-        macro_rules! table {
-            ($arch:ident) => {{
+        let mut names = Names(vec![None; SLOTS]);
+        macro_rules! fill {
+            ($arch:ident, $bits:expr) => {{
                 use syscalls::$arch::Sysno;
-                let last = Sysno::last().id() as usize;
-                (0..=last)
-                    .filter_map(|n| Some((Sysno::new(n)?.name(), n as u32)))
-                    .collect()
+                for number in 0..=Sysno::last().id() as u32 {
+                    if let Some(call) = Sysno::new(number as usize) {
+                        names.set(call.name(), Some(number | $bits));
+                    }
+                }
             }};
         }
-        let mut names: Vec<(&'static str, u32)> = match abi {
-            Abi::X86_64 => table!(x86_64),
-            Abi::X86 => table!(x86),
-            Abi::X32 => x32(table!(x86_64)),
-            Abi::Aarch64 => aarch64(table!(aarch64)),
-            Abi::Arm => arm(table!(arm)),
-        };
-        names.sort_unstable();
-        Names(names)
+        match abi {
+            Abi::X86_64 => fill!(x86_64, 0),
+            Abi::X86 => fill!(x86, 0),
+            Abi::X32 => {
+                fill!(x86_64, X32_BIT);
+                for (own, name) in (512 | X32_BIT..).zip(X32_OWN) {
+                    names.set(name, Some(own));
+                }
+                for name in X32_LACKS {
+                    names.set(name, None);
+                }
+            }
+            Abi::Aarch64 => {
+                fill!(aarch64, 0);
+                for name in TIMES_OF_32_BITS {
+                    names.set(name, None);
+                }
+                names.set("newfstatat", Some(79)); // profiles say it so; the crate knows it as `fstatat`
+            }
+            Abi::Arm => {
+                fill!(arm, 0);
+                for (name, number) in ARM_PRIVATE {
+                    names.set(name, Some(number));
+                }
+            }
+        }
+        names
+    }
+
+    fn set(&mut self, name: &'static str, number: Option<u32>) {
+        let slot = probe(name).find(|slot| self.0[*slot].is_none_or(|(known, _)| known == name));
+        self.0[slot.expect("there are fewer calls than slots")] = Some((name, number));
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        let at = self
-            .0
-            .binary_search_by_key(&name, |(known, _)| known)
-            .ok()?;
-        Some(self.0[at].1)
+        let mut entries = probe(name).map_while(|slot| self.0[slot]);
+        entries.find(|(known, _)| *known == name)?.1
     }
 }
 
-fn x32(mut names: Vec<(&'static str, u32)>) -> Vec<(&'static str, u32)> {
-    names.retain(|(name, _)| !X32_LACKS.contains(name) && !X32_OWN.contains(name));
-    names.extend(
-        X32_OWN
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (*name, 512 + i as u32)),
-    );
-    names
-        .iter_mut()
-        .for_each(|(_, number)| *number |= super::policy::X32_BIT);
-    names
+/// Slots in the order in which a name may be in them (FNV-1a, then the next ones).
+fn probe(name: &str) -> impl Iterator<Item = usize> {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let first = (hash ^ hash >> 32) as usize;
+    (0..SLOTS).map(move |step| first.wrapping_add(step) % SLOTS)
 }
 
-fn aarch64(mut names: Vec<(&'static str, u32)>) -> Vec<(&'static str, u32)> {
-    // 403 to 423 are the calls with 64-bit time of 32-bit machines: the crate lists them, the kernel has no such.
-    names.retain(|(_, number)| !(403..=423).contains(number));
-    names.push(("newfstatat", 79)); // profiles say it so; the crate knows it as `fstatat`
-    names
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn arm(mut names: Vec<(&'static str, u32)>) -> Vec<(&'static str, u32)> {
-    // Private calls of the architecture (`__ARM_NR_BASE` of `<asm/unistd.h>`).
-    names.extend([
-        ("breakpoint", 0x0f_0001),
-        ("cacheflush", 0x0f_0002),
-        ("set_tls", 0x0f_0005),
-    ]);
-    names.extend([("usr26", 0x0f_0003), ("usr32", 0x0f_0004)]);
-    names
+    #[test]
+    fn every_name_is_found() {
+        let table = [
+            (Abi::X86_64, "read", Some(0)),
+            (Abi::X86_64, "file_setattr", Some(469)),
+            (Abi::X86_64, "chown32", None),
+            (Abi::X86, "socketcall", Some(102)),
+            (Abi::X32, "read", Some(0x4000_0000)),
+            (Abi::X32, "ioctl", Some(0x4000_0202)),
+            (Abi::X32, "uselib", None),
+            (Abi::Aarch64, "newfstatat", Some(79)),
+            (Abi::Aarch64, "clock_gettime64", None),
+            (Abi::Arm, "set_tls", Some(0x0f_0005)),
+            (Abi::X86_64, "", None),
+        ];
+        for (abi, name, number) in table {
+            assert_eq!(Names::of(abi).number(name), number, "{abi:?} {name}");
+        }
+        let names = Names::of(Abi::X86_64);
+        for call in (0..470).filter_map(syscalls::x86_64::Sysno::new) {
+            assert_eq!(names.number(call.name()), Some(call.id() as u32));
+        }
+    }
 }
