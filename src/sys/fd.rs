@@ -84,3 +84,12 @@ pub fn set_controlling_terminal(tty: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: the argument is an integer; the kernel reads no memory of ours.
     cvt(unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSCTTY, 0) }.into()).map(drop)
 }
+
+/// The working directory as the kernel writes it, with its nul; returns the length (`getcwd(2)`).
+///
+/// A directory outside of the process's root has a path that begins with `(unreachable)`.
+pub fn getcwd(buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes into the slice.
+    cvt(unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) })
+        .map(|len| len as usize)
+}

@@ -91,37 +91,50 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errn
 /// Strings as `execve(2)` wants them: a null-terminated array of pointers, made before a fork.
 #[derive(Debug)]
 pub struct CStrings {
-    strings: Vec<CString>,
+    /// Each ends in a nul. Boxed, so that the pointers stay true when the list grows or moves.
+    strings: Vec<Box<[u8]>>,
     pointers: Vec<*const c_char>,
 }
 
 impl CStrings {
     pub fn new(strings: Vec<CString>) -> Self {
-        let mut pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
-        pointers.push(ptr::null());
-        Self { strings, pointers }
-    }
-
-    pub fn len(&self) -> usize {
-        self.strings.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.strings.is_empty()
+        let strings: Vec<Box<[u8]>> = strings
+            .into_iter()
+            .map(|s| s.into_bytes_with_nul().into_boxed_slice())
+            .collect();
+        let mut list = Self {
+            strings,
+            pointers: Vec::new(),
+        };
+        list.point();
+        list
     }
 
     pub fn get(&self, index: usize) -> Option<&CStr> {
-        self.strings.get(index).map(CString::as_c_str)
+        let bytes = self.strings.get(index)?;
+        CStr::from_bytes_until_nul(bytes).ok()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &CStr> {
-        self.strings.iter().map(CString::as_c_str)
+    /// Adds `prefix` with room for `room` bytes behind it, to be filled in later; returns its index.
+    pub fn reserve(&mut self, prefix: &[u8], room: usize) -> usize {
+        let mut bytes = vec![0; prefix.len() + room + 1];
+        bytes[..prefix.len()].copy_from_slice(prefix);
+        self.strings.push(bytes.into_boxed_slice());
+        self.point();
+        self.strings.len() - 1
     }
 
-    /// Replaces one string without moving the others; the old one is kept until the end.
-    pub fn replace(&mut self, index: usize, with: CString) {
-        self.pointers[index] = with.as_ptr();
-        self.strings[index] = with;
+    /// Puts `value` behind what the string at `index` holds, without allocating. Cut where the room ends.
+    pub fn fill(&mut self, index: usize, value: &[u8]) {
+        let bytes = &mut self.strings[index];
+        let used = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+        let room = bytes.len().saturating_sub(used + 1).min(value.len());
+        bytes[used..used + room].copy_from_slice(&value[..room]);
+    }
+
+    fn point(&mut self) {
+        self.pointers = self.strings.iter().map(|s| s.as_ptr().cast()).collect();
+        self.pointers.push(ptr::null());
     }
 }
 

@@ -123,6 +123,21 @@ fn spawn(name: &str, pid: Pid, map: &[Extent]) -> Result<Helper> {
     })
 }
 
+/// Maps every id of `maps` to itself: for a namespace below one that has those ids, by a process that holds
+/// `CAP_SETUID` and `CAP_SETGID` there. One line for each extent, as the kernel wants no range across two of them.
+pub fn identity(pid: Pid, maps: &IdMaps) -> Result<()> {
+    let same = |map: &[Extent]| -> Vec<Extent> {
+        map.iter()
+            .map(|e| Extent {
+                outside: e.inside,
+                ..*e
+            })
+            .collect()
+    };
+    put(pid, "uid_map", &lines(&same(&maps.uids)))?;
+    put(pid, "gid_map", &lines(&same(&maps.gids)))
+}
+
 fn write_directly(pid: Pid, maps: &IdMaps) -> Result<()> {
     // Without privilege over the parent namespace the kernel takes a gid map only once setgroups(2) is given up.
     if maps.is_single() {
