@@ -3,16 +3,33 @@
 //! | file | runs in | what it does |
 //! | --- | --- | --- |
 //! | `plan` | cli, monitor | what the caller decides |
-//! | `launch` | cli, monitor | namespaces, id maps, messages, failures in words |
-//! | `exec` | cli, monitor | a further process in a running container |
 //! | `spec` | cli, monitor | what a container has by default |
+//! | `launch` | cli, monitor | namespaces, id maps, messages, the outcome |
+//! | `join` | cli, monitor, helper | launching into namespaces that exist |
+//! | `exec` | cli, monitor, helper, the process | a further process in a running container |
+//! | `mounts` `rootfs` | cli, monitor | mounts of the spec as prepared steps |
+//! | `process` | both sides | prepared before the fork, carried out after it: ids, capabilities, filter, exec |
+//! | `init` | init | the container's side, system calls only |
+//! | `target` `user` | init | names and users resolved beneath the container's root |
+//! | `message` `step` | both sides | what they tell each other |
+//! | `words` | cli, monitor | a child's failure as an error |
 //! | `caps` `seccomp` | cli, monitor | capability sets and filters, as plain data |
 
 pub mod caps;
 pub mod exec;
+mod init;
+mod join;
 pub mod launch;
+mod message;
+mod mounts;
 pub mod plan;
+mod process;
+mod rootfs;
 pub mod seccomp;
 pub mod spec;
+mod step;
+mod target;
+mod user;
+mod words;
 
 pub use plan::{LaunchPlan, NetReady, Rootfs, Running, Stdio, StdioPlan, UserPlan};
