@@ -73,6 +73,7 @@ impl Container {
             spec: &plan.spec,
             user: plan.user,
             seccomp: plan.seccomp,
+            single_id: me.record.ids.is_single(),
             preserve: preserved(request.preserve_fds)?,
         };
         let running = spawn(target, &process, stdio)?;

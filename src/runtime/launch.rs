@@ -316,7 +316,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             "start a container with a time namespace: not supported",
         ));
     }
-    let single_id = own_ids && plan.ids.is_single();
+    let single_id = plan.ids.is_single();
     let mounts = mounts::compile(spec.mounts().as_deref().unwrap_or_default())?;
     let covered = |paths: &Option<Vec<String>>| -> Result<Vec<Covered>> {
         paths
@@ -344,7 +344,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             single_id,
         },
     )?;
-    let asks_for_ids = single_id && !process.is_root();
+    let asks_for_ids = own_ids && single_id && !process.is_root();
     if asks_for_ids {
         // It takes mapped groups from 0 on, and the one group there is will have another number.
         sysctls.retain(|(path, _)| path.as_c_str() != c"sys/net/ipv4/ping_group_range");
@@ -375,8 +375,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         pty,
         stdio,
         asks_for_ids,
-        has_root: !asks_for_ids
-            && (!own_ids || (has_root(&plan.ids.uids) && has_root(&plan.ids.gids))),
+        has_root: !asks_for_ids && has_root(&plan.ids.uids) && has_root(&plan.ids.gids),
         may_set_groups: !single_id,
         process,
     })

@@ -19,7 +19,7 @@ use super::seccomp::Program;
 pub struct LaunchPlan {
     pub spec: Spec,
     pub rootfs: Rootfs,
-    /// Maps of the new user namespace; not read when the spec joins one.
+    /// Maps of the user namespace, which is new or, when the spec joins one, has them already.
     pub ids: IdMaps,
     pub user: UserPlan,
     pub stdio: StdioPlan,
