@@ -12,9 +12,11 @@ mod args;
 mod commands;
 mod context;
 mod exit;
+mod filter;
 mod help;
 mod output;
 mod progress;
+mod select;
 mod usage;
 
 use std::ffi::OsString;

@@ -49,6 +49,20 @@ impl Later {
         }
     }
 
+    /// A switch that is on anyway: only `--flag=false` is refused.
+    pub const fn default_on(long: &'static str) -> Self {
+        let mut flag = Self::switch(long);
+        flag.neutral = &["true"];
+        flag
+    }
+
+    /// A switch that never changes anything.
+    pub const fn harmless(long: &'static str) -> Self {
+        let mut flag = Self::switch(long);
+        flag.neutral = &["true", "false"];
+        flag
+    }
+
     pub const fn short(mut self, letter: char) -> Self {
         self.short = Some(letter);
         self
@@ -74,7 +88,14 @@ pub fn add(mut command: Command, flags: &'static [Later]) -> Command {
 pub fn check(matches: &ArgMatches, flags: &'static [Later]) -> Result<(), clap::Error> {
     for flag in flags {
         let asked = match flag.takes {
-            Takes::Switch => matches.get_one::<bool>(flag.long).copied() == Some(true),
+            Takes::Switch => {
+                matches
+                    .get_one::<bool>(flag.long)
+                    .is_some_and(|on| match flag.neutral {
+                        [] => *on,
+                        neutral => !neutral.contains(&if *on { "true" } else { "false" }),
+                    })
+            }
             Takes::Value => matches
                 .get_many::<String>(flag.long)
                 .is_some_and(|mut given| given.any(|v| !flag.neutral.contains(&v.as_str()))),
@@ -96,9 +117,13 @@ macro_rules! refused {
         #[derive(Debug)]
         pub struct $name;
 
+        impl $name {
+            const FLAGS: &'static [$crate::cli::args::later::Later] = $flags;
+        }
+
         impl clap::Args for $name {
             fn augment_args(command: clap::Command) -> clap::Command {
-                $crate::cli::args::later::add(command, $flags)
+                $crate::cli::args::later::add(command, Self::FLAGS)
             }
 
             fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -108,7 +133,7 @@ macro_rules! refused {
 
         impl clap::FromArgMatches for $name {
             fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
-                $crate::cli::args::later::check(matches, $flags)?;
+                $crate::cli::args::later::check(matches, Self::FLAGS)?;
                 Ok($name)
             }
 
@@ -116,7 +141,7 @@ macro_rules! refused {
                 &mut self,
                 matches: &clap::ArgMatches,
             ) -> Result<(), clap::Error> {
-                $crate::cli::args::later::check(matches, $flags)
+                $crate::cli::args::later::check(matches, Self::FLAGS)
             }
         }
     };

@@ -3,9 +3,16 @@
 //! [`go_style`] makes clap read as pflag does: a switch (`bool` field) takes `--rm`, `--rm=false`, `-d=0`; the last
 //! of several scalars wins; a value may begin with a dash.
 
+pub mod create;
+pub mod create_later;
+pub mod env;
 pub mod global;
 pub mod later;
+pub mod mounts;
+pub mod namespaces;
 pub mod registry;
+pub mod request;
+pub mod security;
 pub mod value;
 
 use clap::{Arg, ArgAction, Command};

@@ -4,13 +4,22 @@
 //! `pub fn run(args: &XArgs, ctx: &Context, out: &mut Printer) -> Outcome`, and one `entry!` below. Positional
 //! arguments are optional for clap; `run` says what is missing, in Podman's words.
 
+mod attach;
 mod container_exists;
+mod create;
+mod exec;
 mod image_exists;
 mod image_inspect;
 mod images;
+mod kill;
 mod pull;
+mod rm;
 mod rmi;
+mod run;
+mod start;
+mod stop;
 mod tag;
+mod wait;
 
 use clap::{ArgMatches, Args, Command};
 
@@ -66,6 +75,69 @@ macro_rules! entry {
 
 /// Every command, in the order of `pod --help`.
 pub const COMMANDS: &[Entry] = &[
+    entry!(
+        ["run", "container run"],
+        Run,
+        "Run a command in a new container",
+        "IMAGE [COMMAND [ARG...]]",
+        run::RunArgs
+    ),
+    entry!(
+        ["create", "container create"],
+        Run,
+        "Make a container and do not start it",
+        "IMAGE [COMMAND [ARG...]]",
+        create::CreateCommandArgs
+    ),
+    entry!(
+        ["start", "container start"],
+        Run,
+        "Start containers again",
+        "CONTAINER [CONTAINER...]",
+        start::StartArgs
+    ),
+    entry!(
+        ["stop", "container stop"],
+        Run,
+        "Stop running containers",
+        "CONTAINER [CONTAINER...]",
+        stop::StopArgs
+    ),
+    entry!(
+        ["kill", "container kill"],
+        Run,
+        "Send a signal to running containers",
+        "CONTAINER [CONTAINER...]",
+        kill::KillArgs
+    ),
+    entry!(
+        ["rm", "container rm"],
+        Run,
+        "Remove containers",
+        "CONTAINER [CONTAINER...]",
+        rm::RmArgs
+    ),
+    entry!(
+        ["exec", "container exec"],
+        Run,
+        "Run a process in a running container",
+        "CONTAINER COMMAND [ARG...]",
+        exec::ExecArgs
+    ),
+    entry!(
+        ["attach", "container attach"],
+        Run,
+        "Join the terminal or output of a running container",
+        "CONTAINER",
+        attach::AttachArgs
+    ),
+    entry!(
+        ["wait", "container wait"],
+        Run,
+        "Wait until containers end, and print their exit statuses",
+        "CONTAINER [CONTAINER...]",
+        wait::WaitArgs
+    ),
     entry!(
         ["pull", "image pull"],
         Images,

@@ -98,6 +98,19 @@ impl Write for RawStdout {
     }
 }
 
+/// Podman's word for a network mode, as `inspect` and filters have it.
+pub fn network_word(mode: &crate::net::NetworkMode) -> &'static str {
+    use crate::net::NetworkMode;
+    match mode {
+        NetworkMode::Pasta { .. } => "pasta",
+        NetworkMode::Slirp4netns { .. } => "slirp4netns",
+        NetworkMode::None => "none",
+        NetworkMode::Host => "host",
+        NetworkMode::Path { .. } => "ns",
+        NetworkMode::Container { .. } => "container",
+    }
+}
+
 /// Writes a warning to stderr the way Podman's log does: for people on a terminal, else for programs.
 pub fn warn(message: &str) {
     let mut stderr = io::stderr().lock();

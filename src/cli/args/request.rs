@@ -1,0 +1,351 @@
+//! From the flags of `run` and `create` to a [`CreateRequest`]. Here all text becomes values.
+
+use std::path::Path;
+
+use crate::container::request::{
+    CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, UsernsMode,
+};
+use crate::container::{detach, names, signal};
+use crate::error::{Error, Kind, Result};
+use crate::net::ports;
+use crate::runtime::caps::CapSet;
+
+use super::create::{CreateArgs, FileArgs, NetworkArgs, ProcessArgs, SecurityArgs};
+use super::env::{self, ProcessEnv};
+use super::namespaces::{self, FindContainer, Words};
+use super::{mounts, security, value};
+
+/// The request that `args` make for `image` (a directory with `--rootfs`) and the words after it.
+pub fn request(
+    args: &CreateArgs,
+    image: &str,
+    command: &[String],
+    find: FindContainer<'_>,
+) -> Result<CreateRequest> {
+    let mut request = CreateRequest {
+        name: args.name.clone(),
+        replace: args.replace,
+        auto_remove: args.rm || args.rmi,
+        remove_image: args.rmi,
+        interactive: args.interactive,
+        tty: args.tty,
+        command: command.to_vec(),
+        labels: env::labels(&args.label_file, &args.label)?,
+        annotations: env::annotations(&args.annotation)?,
+        cidfile: args.cidfile.clone(),
+        pidfile: args.pidfile.clone(),
+        log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        ..CreateRequest::default()
+    };
+    if args.rootfs {
+        let dir = std::path::absolute(image)
+            .map_err(|err| Error::io(&err, format!("find root file system {image:?}")))?;
+        request.rootfs = Some(dir);
+    } else {
+        request.image = image.to_owned();
+    }
+    if let Some(name) = &args.name {
+        names::check(name)?;
+    } else if args.replace {
+        return Err(Error::usage(
+            "cannot replace container without --name being set",
+        ));
+    }
+    if let Some(file) = &args.cidfile {
+        absent(file)?;
+    }
+    process(&args.process, &mut request)?;
+    files(&args.files, &mut request)?;
+    network(&args.network, &mut request, find)?;
+    protection(&args.security, &mut request, find)?;
+    conflicts(&request)?;
+    Ok(request)
+}
+
+fn absent(cidfile: &Path) -> Result<()> {
+    if std::fs::symlink_metadata(cidfile).is_err() {
+        return Ok(());
+    }
+    let path = cidfile.display();
+    Err(Error::usage(format!(
+        "container id file exists. Ensure another container is not using it or delete {path}"
+    )))
+}
+
+fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
+    request.entrypoint = args.entrypoint.as_deref().map(entrypoint);
+    request.env = env::variables(&args.env_file, &args.env, &ProcessEnv)?;
+    request.unset_env = args.unsetenv.clone();
+    request.unset_env_all = args.unsetenv_all;
+    request.http_proxy = args.http_proxy;
+    request.user = args
+        .user
+        .as_deref()
+        .filter(|user| !user.is_empty())
+        .map(|user| one_line("--user", user))
+        .transpose()?;
+    request.group_add = lines("--group-add", &args.group_add)?;
+    request.workdir = args.workdir.clone().filter(|dir| !dir.is_empty());
+    request.init = args.init;
+    request.stop_signal = args.stop_signal.as_deref().map(signal::parse).transpose()?;
+    request.stop_timeout = args.stop_timeout;
+    request.timeout = args.timeout.filter(|&seconds| seconds > 0);
+    request.timezone = args.tz.as_deref().map(timezone).transpose()?.flatten();
+    request.umask = args.umask.as_deref().map(umask).transpose()?;
+    request.ulimits = args
+        .ulimit
+        .iter()
+        .map(|text| security::ulimit(text))
+        .collect::<Result<_>>()?;
+    request.oom_score_adj = args.oom_score_adj.map(oom_score_adj).transpose()?;
+    request.preserve_fds = args.preserve_fds.unwrap_or(0);
+    if let Some(keys) = &args.detach_keys {
+        detach::parse_keys(keys)?;
+        request.detach_keys = Some(keys.clone());
+    }
+    Ok(())
+}
+
+/// A JSON list of words, or one word.
+fn entrypoint(text: &str) -> Vec<String> {
+    match serde_json::from_str::<Vec<String>>(text) {
+        Ok(words) => words,
+        Err(_) => vec![text.to_owned()],
+    }
+}
+
+fn timezone(zone: &str) -> Result<Option<String>> {
+    if zone.is_empty() || zone == "local" {
+        return Ok((zone == "local").then(|| zone.to_owned()));
+    }
+    let file = Path::new("/usr/share/zoneinfo").join(zone);
+    let inside = !zone.starts_with('/') && zone.split('/').all(|part| part != "..");
+    if inside && file.is_file() {
+        return Ok(Some(zone.to_owned()));
+    }
+    Err(Error::usage(format!(
+        "running container create option: stat {}: no such file or directory",
+        file.display()
+    ))
+    .hint("--tz takes a name below /usr/share/zoneinfo of this host, or \"local\""))
+}
+
+fn umask(text: &str) -> Result<u32> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mask| *mask <= 0o777 && !text.starts_with(['+', '-']))
+        .ok_or_else(|| Error::usage(format!("invalid umask string {text}: invalid argument")))
+}
+
+fn oom_score_adj(score: i64) -> Result<i32> {
+    i32::try_from(score)
+        .ok()
+        .filter(|score| (-1000..=1000).contains(score))
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "--oom-score-adj {score}: it must be from -1000 to 1000"
+            ))
+        })
+}
+
+fn files(args: &FileArgs, request: &mut CreateRequest) -> Result<()> {
+    let volumes = args.volume.iter().map(|text| mounts::volume(text));
+    let long = args.mount.iter().map(|text| mounts::mount(text));
+    let tmpfs = args.tmpfs.iter().map(|text| mounts::tmpfs(text));
+    request.mounts = volumes.chain(long).chain(tmpfs).collect::<Result<_>>()?;
+    mounts::check(&request.mounts)?;
+    request.read_only = args.read_only;
+    request.read_only_tmpfs = args.read_only_tmpfs;
+    request.image_volumes = match args.image_volume.as_deref() {
+        None | Some("" | "bind" | "anonymous") => ImageVolumes::Anonymous,
+        Some("tmpfs") => ImageVolumes::Tmpfs,
+        Some("ignore") => ImageVolumes::Ignore,
+        Some(other) => {
+            return Err(Error::usage(format!(
+                "invalid image volume mode {other:?} required value: bind, tmpfs, ignore"
+            )));
+        }
+    };
+    request.shm_size = match args.shm_size.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(
+            value::bytes(text)
+                .map_err(|why| Error::usage(format!("unable to translate --shm-size: {why}")))?,
+        ),
+    };
+    request.devices = args
+        .device
+        .iter()
+        .map(|text| security::device(text))
+        .collect::<Result<_>>()?;
+    Ok(())
+}
+
+fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<'_>) -> Result<()> {
+    request.network = namespaces::network(&args.network, find)?;
+    for text in &args.publish {
+        request.publish.extend(ports::parse_publish(text)?);
+    }
+    request.publish_all = args.publish_all;
+    for text in &args.expose {
+        request.expose.extend(ports::parse_expose(text)?);
+    }
+    request.hostname = args.hostname.as_deref().map(hostname).transpose()?;
+    for text in &args.add_host {
+        add_host(text, &mut request.add_host)?;
+    }
+    request.no_hosts = args.no_hosts;
+    request.no_hostname = args.no_hostname;
+    if args.no_hosts && !args.add_host.is_empty() {
+        return Err(Error::usage(
+            "--no-hosts and --add-host cannot be set together",
+        ));
+    }
+    for server in &args.dns {
+        if server != "none" && server.parse::<std::net::IpAddr>().is_err() {
+            return Err(Error::usage(format!("{server} is not an ip address")));
+        }
+        request.dns.push(server.clone());
+    }
+    request.dns_search = lines("--dns-search", &args.dns_search)?;
+    request.dns_option = lines("--dns-option", &args.dns_option)?;
+    Ok(())
+}
+
+fn hostname(text: &str) -> Result<String> {
+    // sethostname(2): HOST_NAME_MAX.
+    if text.len() > 64 {
+        return Err(Error::usage(format!(
+            "--hostname {text:?}: it is longer than 64 bytes"
+        )));
+    }
+    one_line("--hostname", text)
+}
+
+/// `NAME[;NAME…]:IP`
+fn add_host(text: &str, all: &mut Vec<(String, String)>) -> Result<()> {
+    let Some((names, address)) = text.split_once(':').filter(|(names, _)| !names.is_empty()) else {
+        return Err(Error::usage(format!("bad format for add-host: {text:?}")));
+    };
+    let bare = address.trim_start_matches('[').trim_end_matches(']');
+    if address != "host-gateway" && bare.parse::<std::net::IpAddr>().is_err() {
+        return Err(Error::usage(format!(
+            "invalid IP address in add-host: {address:?}"
+        )));
+    }
+    for name in names.split(';') {
+        let name = one_line("--add-host", name)?;
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(Error::usage(format!("bad format for add-host: {text:?}")));
+        }
+        all.push((name, bare.to_owned()));
+    }
+    Ok(())
+}
+
+fn protection(
+    args: &SecurityArgs,
+    request: &mut CreateRequest,
+    find: FindContainer<'_>,
+) -> Result<()> {
+    request.privileged = args.privileged;
+    CapSet::merge(CapSet::EMPTY, &args.cap_add, &args.cap_drop)?;
+    request.cap_add = args.cap_add.clone();
+    request.cap_drop = args.cap_drop.clone();
+    for text in &args.security_opt {
+        request.security_opt.extend(security::option(text)?);
+    }
+    for text in &args.sysctl {
+        let (name, value) = security::sysctl(text)?;
+        request.sysctls.insert(name, value);
+    }
+    request.pid = namespaces::mode(args.pid.as_deref(), Words::Plain, find)?;
+    request.ipc = namespaces::mode(args.ipc.as_deref(), Words::Ipc, find)?;
+    request.uts = namespaces::mode(args.uts.as_deref(), Words::Uts, find)?;
+    request.cgroupns = namespaces::mode(args.cgroupns.as_deref(), Words::Plain, find)?;
+    request.userns = match &args.userns {
+        Some(text) => namespaces::userns(text)?,
+        None => match std::env::var("PODMAN_USERNS") {
+            Ok(text) => {
+                namespaces::userns(&text).map_err(|err| err.context("read $PODMAN_USERNS"))?
+            }
+            Err(_) => UsernsMode::Host,
+        },
+    };
+    Ok(())
+}
+
+fn log(driver: Option<&str>, options: &[String]) -> Result<LogRequest> {
+    let mut log = LogRequest {
+        driver: match driver {
+            None | Some("" | "k8s-file" | "json-file") => LogDriver::K8sFile,
+            Some("none") => LogDriver::None,
+            Some("passthrough") => LogDriver::Passthrough,
+            Some(later @ ("journald" | "passthrough-tty")) => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("--log-driver {later} is not available in this version of pod"),
+                )
+                .hint("use k8s-file, none or passthrough"));
+            }
+            Some(other) => {
+                return Err(Error::usage(format!(
+                    "invalid log driver {other:?}: invalid argument"
+                )));
+            }
+        },
+        ..LogRequest::default()
+    };
+    for option in options {
+        match option.split_once('=') {
+            Some(("path", path)) => {
+                let path = std::path::absolute(path)
+                    .map_err(|err| Error::io(&err, format!("find log file {path:?}")))?;
+                log.path = Some(path);
+            }
+            Some(("max-size", size)) => {
+                log.max_size = Some(value::bytes(size).map_err(Error::usage)?).filter(|n| *n > 0);
+            }
+            Some(("tag", tag)) => log.tag = Some(tag.to_owned()),
+            _ => return Err(Error::usage(format!("invalid log option {option:?}"))),
+        }
+    }
+    Ok(log)
+}
+
+/// What no combination of flags can mean.
+fn conflicts(request: &CreateRequest) -> Result<()> {
+    if request.uts == NamespaceMode::Host && request.hostname.is_some() {
+        return Err(Error::usage(
+            "cannot set hostname when running in the host UTS namespace: invalid configuration",
+        ));
+    }
+    if request.privileged && request.security_opt.iter().any(is_mask) {
+        return Err(Error::usage(
+            "--privileged and --security-opt mask= exclude each other",
+        ));
+    }
+    Ok(())
+}
+
+fn is_mask(option: &crate::container::request::SecurityOpt) -> bool {
+    matches!(option, crate::container::request::SecurityOpt::Mask(_))
+}
+
+/// Refuses control characters: such a value would write further lines into the container's /etc.
+fn one_line(flag: &str, text: &str) -> Result<String> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::usage(format!(
+            "{flag} {text:?}: control characters are not allowed"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn lines(flag: &str, texts: &[String]) -> Result<Vec<String>> {
+    texts
+        .iter()
+        .filter(|text| !text.is_empty())
+        .map(|text| one_line(flag, text))
+        .collect()
+}

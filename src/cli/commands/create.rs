@@ -1,0 +1,63 @@
+//! `create`: make a container and do not start it.
+
+use crate::cli::args::create::CreateArgs;
+use crate::cli::args::request;
+use crate::cli::context::Context;
+use crate::cli::exit::{Outcome, Status};
+use crate::cli::output::Printer;
+use crate::cli::progress;
+use crate::container::request::CreateRequest;
+use crate::error::{Error, Result};
+use crate::image::{Image, PullPolicy};
+
+#[derive(Debug, clap::Args)]
+pub struct CreateCommandArgs {
+    #[command(flatten)]
+    create: CreateArgs,
+    /// Image, or directory with --rootfs
+    #[arg(value_name = "IMAGE", help_heading = "Arguments")]
+    image: Option<String>,
+    /// Command to run in place of the image's, with its arguments
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        help_heading = "Arguments"
+    )]
+    command: Vec<String>,
+}
+
+pub fn run(args: &CreateCommandArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    let (request, image) = prepare(&args.create, args.image.as_deref(), &args.command, ctx)?;
+    let container = ctx.containers()?.create(request, image.as_ref())?;
+    out.line(container.id())?;
+    Ok(Status::SUCCESS)
+}
+
+/// The request, and its image: fetched if need be, and absent with `--rootfs`.
+pub fn prepare(
+    args: &CreateArgs,
+    image: Option<&str>,
+    command: &[String],
+    ctx: &Context,
+) -> Result<(CreateRequest, Option<Image>)> {
+    let Some(name) = image else {
+        return Err(Error::usage("requires at least 1 arg(s), only received 0"));
+    };
+    // Everything the user wrote is judged before anything is fetched.
+    let find = |name: &str| Ok(ctx.containers()?.find(name)?.id().to_owned());
+    let mut request = request::request(args, name, command, &find)?;
+    request.create_command = ctx.command_line();
+    let policy = match args.pull.as_deref() {
+        Some(text) => text.parse()?,
+        None => PullPolicy::Missing,
+    };
+    let options = args.registry.options(&args.platform)?;
+    if args.rootfs {
+        return Ok((request, None));
+    }
+    let image =
+        ctx.images()?
+            .ensure(name, policy, &options, &mut *progress::renderer(args.quiet))?;
+    Ok((request, Some(image)))
+}

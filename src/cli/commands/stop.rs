@@ -1,0 +1,104 @@
+//! `stop`: ask containers to end, and kill those that do not in time.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::args::value;
+use crate::cli::context::Context;
+use crate::cli::exit::{self, Outcome};
+use crate::cli::output::Printer;
+use crate::cli::select::{Selected, Selection};
+use crate::container::record::Status;
+use crate::container::{Container, StopOptions, StopReport};
+use crate::error::{Error, Failures, Kind, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct StopArgs {
+    /// Stop all running containers
+    #[arg(short, long)]
+    all: bool,
+    /// Pass over containers that do not exist
+    #[arg(short, long)]
+    ignore: bool,
+    /// Stop the container created last
+    #[arg(short, long)]
+    latest: bool,
+    /// Seconds to wait before the kill, -1 for ever (default: the container's own, 10)
+    #[arg(short, long, value_name = "SECONDS", value_parser = value::integer)]
+    time: Option<i64>,
+    /// File with a container's id (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    cidfile: Vec<PathBuf>,
+    /// Stop running containers that fit (can be repeated)
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Containers, by name or id
+    #[arg(value_name = "CONTAINER")]
+    names: Vec<String>,
+}
+
+pub fn run(args: &StopArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    let selection = Selection {
+        names: &args.names,
+        cidfiles: &args.cidfile,
+        latest: args.latest,
+        all: args.all,
+        filters: &args.filter,
+    };
+    let options = StopOptions {
+        grace: args.time.map(grace),
+    };
+    let by_filter = args.all || !args.filter.is_empty();
+    let mut failures = Failures::default();
+    let mut chosen = Vec::new();
+    for Selected { typed, found } in selection.find(ctx)? {
+        match found {
+            Err(err) if args.ignore && err.kind() == Kind::NotFound => {}
+            Err(err) => failures.push(err),
+            Ok(container) if by_filter && !is_up(&container) => {}
+            Ok(container) => chosen.push((typed, container)),
+        }
+    }
+    for ((typed, _), result) in chosen.iter().zip(stop_all(&chosen, &options)) {
+        match result {
+            Ok(report) => {
+                if let Some(warning) = report.warning {
+                    ctx.warn(&warning);
+                }
+                out.line(typed)?;
+            }
+            Err(err) => failures.push(err),
+        }
+    }
+    exit::all(failures)
+}
+
+/// Stops all at the same time: the graces of several would add up otherwise.
+fn stop_all(chosen: &[(String, Container)], options: &StopOptions) -> Vec<Result<StopReport>> {
+    if let [(_, only)] = chosen {
+        return vec![only.stop(options)];
+    }
+    std::thread::scope(|scope| {
+        let stops: Vec<_> = chosen
+            .iter()
+            .map(|(_, container)| scope.spawn(move || container.stop(options)))
+            .collect();
+        let joined = stops.into_iter().map(|stop| {
+            stop.join()
+                .unwrap_or_else(|_| Err(Error::new(Kind::System, "stop a container: it panicked")))
+        });
+        joined.collect()
+    })
+}
+
+pub fn is_up(container: &Container) -> bool {
+    matches!(
+        container.state.status,
+        Status::Running | Status::Paused | Status::Stopping | Status::Initialized
+    )
+}
+
+/// A negative time waits for ever.
+pub fn grace(seconds: i64) -> Duration {
+    u64::try_from(seconds).map_or(Duration::MAX, Duration::from_secs)
+}
