@@ -1,0 +1,160 @@
+//! Typed reading of a parsed TOML file: a wrong type is an error that names file and key.
+
+use toml::{Table, Value};
+
+use crate::error::{Error, Kind, Result};
+
+/// One `[section]` of one file.
+#[derive(Debug, Clone, Copy)]
+pub struct Section<'a> {
+    file: &'a str,
+    name: &'a str,
+    table: Option<&'a Table>,
+}
+
+/// A list as containers.conf writes it: `["a", {append=true}]` adds to what earlier files said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    pub items: Vec<String>,
+    pub append: bool,
+}
+
+/// Parses the text of `file`; the error is one line.
+pub fn parse(text: &str, file: &str) -> Result<Table> {
+    text.parse::<Table>().map_err(|err| {
+        let line = err.span().map_or(0, |span| {
+            text[..span.start.min(text.len())].matches('\n').count() + 1
+        });
+        Error::new(
+            Kind::Usage,
+            format!(
+                "read {file}: line {line}: {}",
+                err.message().replace('\n', ", ")
+            ),
+        )
+    })
+}
+
+impl<'a> Section<'a> {
+    /// The section `name` (`storage.options` is a table in a table) of a parsed file; an absent one has no keys.
+    pub fn of(table: &'a Table, name: &'a str, file: &'a str) -> Result<Self> {
+        let mut at = Some(table);
+        for part in name.split('.') {
+            at = match at.and_then(|table| table.get(part)) {
+                None => None,
+                Some(Value::Table(table)) => Some(table),
+                Some(other) => {
+                    return Err(Error::new(
+                        Kind::Usage,
+                        format!(
+                            "read {file}: \"{name}\" must be a section, is {}",
+                            article(other)
+                        ),
+                    ));
+                }
+            };
+        }
+        Ok(Self {
+            file,
+            name,
+            table: at,
+        })
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.table?.get(key)
+    }
+
+    fn wrong(&self, key: &str, want: &str, got: &Value) -> Error {
+        Error::new(
+            Kind::Usage,
+            format!(
+                "read {}: {key} in [{}] must be {want}, is {}",
+                self.file,
+                self.name,
+                article(got)
+            ),
+        )
+    }
+
+    pub fn string(&self, key: &str) -> Result<Option<String>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(self.wrong(key, "a string", other)),
+        }
+    }
+
+    pub fn bool(&self, key: &str) -> Result<Option<bool>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Boolean(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.wrong(key, "true or false", other)),
+        }
+    }
+
+    pub fn integer(&self, key: &str) -> Result<Option<i64>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Integer(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.wrong(key, "a whole number", other)),
+        }
+    }
+
+    /// A number that cannot be negative.
+    pub fn count(&self, key: &str) -> Result<Option<u32>> {
+        self.integer(key)?
+            .map(|value| {
+                u32::try_from(value).map_err(|_| {
+                    self.wrong(key, "a number from 0 to 4294967295", &Value::Integer(value))
+                })
+            })
+            .transpose()
+    }
+
+    pub fn list(&self, key: &str) -> Result<Option<List>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let Value::Array(values) = value else {
+            return Err(self.wrong(key, "a list of strings", value));
+        };
+        let mut list = List::default();
+        for item in values {
+            match item {
+                Value::String(text) => list.items.push(text.clone()),
+                Value::Table(attributes) => {
+                    list.append = attributes
+                        .get("append")
+                        .and_then(Value::as_bool)
+                        .unwrap_or(false);
+                }
+                other => return Err(self.wrong(key, "a list of strings", other)),
+            }
+        }
+        Ok(Some(list))
+    }
+
+    /// Replaces or extends `to` by the list of that name, if the file has one.
+    pub fn merge_list(&self, key: &str, to: &mut Vec<String>) -> Result<()> {
+        if let Some(List { items, append }) = self.list(key)? {
+            if !append {
+                to.clear();
+            }
+            to.extend(items);
+        }
+        Ok(())
+    }
+}
+
+fn article(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("the string {text:?}"),
+        Value::Integer(number) => format!("the number {number}"),
+        Value::Float(number) => format!("the number {number}"),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Datetime(_) => "a date".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a section".to_owned(),
+    }
+}
