@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use crate::config;
 use crate::container::Containers;
 use crate::error::Result;
 use crate::image::Images;
@@ -19,6 +20,8 @@ pub struct Context {
     /// The words after the program's name.
     line: Vec<String>,
     identity: OnceCell<Identity>,
+    config: OnceCell<config::containers::Containers>,
+    storage: OnceCell<config::storage::Storage>,
     dirs: OnceCell<Dirs>,
     store: OnceCell<Store>,
     containers: OnceCell<Containers>,
@@ -30,6 +33,8 @@ impl Context {
             globals,
             line,
             identity: OnceCell::new(),
+            config: OnceCell::new(),
+            storage: OnceCell::new(),
             dirs: OnceCell::new(),
             store: OnceCell::new(),
             containers: OnceCell::new(),
@@ -54,13 +59,28 @@ impl Context {
         get(&self.identity, Identity::current)
     }
 
+    /// containers.conf, read on first use.
+    pub fn config(&self) -> Result<&config::containers::Containers> {
+        get(&self.config, || {
+            config::containers::Containers::load(self.identity()?)
+        })
+    }
+
+    /// storage.conf, read on first use.
+    pub fn storage(&self) -> Result<&config::storage::Storage> {
+        get(&self.storage, || {
+            config::storage::Storage::load(self.identity()?)
+        })
+    }
+
     /// Where store and run-time state are. The run-time directory exists afterwards.
     pub fn dirs(&self) -> Result<&Dirs> {
         get(&self.dirs, || {
+            let storage = self.storage()?;
             Dirs::resolve(
                 self.identity()?,
-                self.globals.root.as_deref(),
-                self.globals.runroot.as_deref(),
+                self.globals.root.as_deref().or(storage.store.as_deref()),
+                self.globals.runroot.as_deref().or(storage.run.as_deref()),
             )
         })
     }
