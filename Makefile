@@ -35,8 +35,6 @@ test-full:
 
 bench: build
 	scripts/setup bench
-	RUSTFLAGS="-C target-feature=+crt-static" $$(scripts/toolchain) build --release --locked --target $(TARGET) \
-		--example seccomp_dump
 	bench/run $(STATIC)
 
 lint:

@@ -5,4 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod bare;
+mod crash;
+mod image_config;
+mod lifecycle;
+mod net;
+mod pull;
 mod run;
+mod security;

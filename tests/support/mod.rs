@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use nix::unistd::User;
 
-pub use images::Odd;
 pub use process::{Done, Running};
 pub use pty::Terminal;
 pub use registry::Registry;
@@ -131,11 +130,15 @@ impl TestHome {
     /// images (`busybox`, `nginx`, …).
     #[track_caller]
     pub fn with_registry() -> Self {
-        let mut home = Self::new();
-        let registry = Registry::shared();
-        home.trust(&registry.address());
-        home.registry = Some(registry);
-        home
+        Self::new().served_by(Registry::shared())
+    }
+
+    /// Leads `docker.io` to `registry`, which lives as long as the home.
+    #[must_use]
+    pub fn served_by(mut self, registry: Registry) -> Self {
+        self.trust(&registry.address());
+        self.registry = Some(registry);
+        self
     }
 
     /// [`TestHome::with_registry`] with `busybox` pulled.
@@ -292,9 +295,15 @@ impl TestHome {
     /// Runs a shell script as the user; `$POD` is the binary.
     #[track_caller]
     pub fn sh(&self, script: &str) -> Done {
+        self.spawn_sh(script).wait()
+    }
+
+    /// Starts a shell script as the user and goes on.
+    #[track_caller]
+    pub fn spawn_sh(&self, script: &str) -> Running {
         let mut command = self.command_of(Path::new("/bin/sh"), ["-c", script]);
         command.env("POD", pod_binary());
-        Running::start(command, false).wait()
+        Running::start(command, false)
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -494,6 +503,7 @@ impl Default for TestHome {
 
 impl Drop for TestHome {
     fn drop(&mut self) {
+        self.prefix.clear(); // cleaning up must work on the plain host
         let left = if std::thread::panicking() {
             Vec::new()
         } else {

@@ -202,6 +202,12 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 /// Runs a tool the tests need, with its output in the panic when it fails.
 #[track_caller]
 pub fn tool<S: AsRef<std::ffi::OsStr>>(argv: impl IntoIterator<Item = S>) -> String {

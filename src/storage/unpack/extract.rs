@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 use super::inflate::Chunks;
 use super::tar::{Member, MemberKind, TarReader};
-use super::tree::{self, Place, Tree, clean, is_whiteout};
+use super::tree::{Place, Tree, clean, is_whiteout};
 use super::{Limits, Owners, StopWatch, Unpacked};
 use crate::error::{Error, Kind, Result, Tried};
 
@@ -37,6 +37,7 @@ const LOOK_AFTER: u64 = 64 << 20;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
+const OPAQUE_XATTR: &str = "user.overlay.opaque";
 
 /// Extracts all members into `into/tree`.
 pub(super) fn extract(
@@ -147,11 +148,12 @@ impl<'a> Extractor<'a> {
             let dir = open_dir(self.tree.root(), c".").step("open")?;
             let found = fstat(&dir).step("look at")?;
             self.own(b".", dir.as_fd(), member, &found)?;
-            fchmod(&dir, Mode::from_raw_mode(mode_for_now(member.mode))).step("set the mode of")?;
-            self.xattrs(dir.as_fd(), member)
+            self.xattrs(dir.as_fd(), member)?;
+            // At once, not deferred: the staging directory around it is private, and we made it.
+            fchmod(&dir, Mode::from_raw_mode(member.mode)).step("set the mode of")
         })();
         done.map_err(|err: Worded| err.into_error(b"."))?;
-        self.defer(Vec::new(), member.mtime, Some(member.mode))
+        self.defer(Vec::new(), member.mtime, None)
     }
 
     fn file(
@@ -227,10 +229,10 @@ impl<'a> Extractor<'a> {
                 };
                 bytes = &bytes[written..];
             }
-            if self.unchecked > LOOK_AFTER {
-                self.unchecked = 0;
-                self.check_space(file.as_fd(), path)?;
-            }
+        }
+        if self.unchecked > LOOK_AFTER {
+            self.unchecked = 0;
+            self.check_space(file.as_fd(), path)?;
         }
         Ok(())
     }
@@ -250,7 +252,8 @@ impl<'a> Extractor<'a> {
 
     fn directory(&mut self, path: &[u8], member: &Member) -> Result<(), Worded> {
         let place = self.tree.place(path).step("find the directory of")?;
-        let now = mode_for_now(member.mode);
+        // Until the end the owner may write and search, and no setgid bit hands its group down to what comes below.
+        let now = (member.mode & 0o1777) | 0o700;
         let make = || mkdirat(place.dir(), &place.name, Mode::from_raw_mode(now & 0o777));
         let mut fresh = true;
         match make() {
@@ -545,6 +548,15 @@ impl<'a> Extractor<'a> {
         let deferred = std::mem::take(&mut self.deferred);
         for (path, last) in deferred.into_iter().rev() {
             let worded = |err: Worded| err.into_error(&path);
+            if path.is_empty() {
+                let root = open_dir(self.tree.root(), c".")
+                    .step("open")
+                    .map_err(worded)?;
+                futimens(&root, &times(last.mtime))
+                    .step("set the times of")
+                    .map_err(worded)?;
+                continue;
+            }
             match self.finish_directory(&path, &last) {
                 // Replaced by way of a link, so the name leads nowhere now.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
@@ -558,10 +570,6 @@ impl<'a> Extractor<'a> {
     }
 
     fn finish_directory(&mut self, path: &[u8], last: &Deferred) -> Result<(), Errno> {
-        let path = match path {
-            b"" => b".",
-            path => path,
-        };
         let place = self.tree.existing(path)?;
         if let Some(mode) = last.mode {
             let dir = open_dir(place.dir(), &place.name)?;
@@ -583,9 +591,8 @@ fn is_kept(xattr: &[u8]) -> bool {
         || (xattr.starts_with(b"user.") && !xattr.starts_with(b"user.overlay."))
 }
 
-/// Overlay's mark for a directory that hides the one below.
 fn set_opaque(dir: BorrowedFd<'_>) -> Result<(), Worded> {
-    tree::set_opaque(dir).map_err(|errno| {
+    fsetxattr(dir, OPAQUE_XATTR, b"y", XattrFlags::empty()).map_err(|errno| {
         let err = Error::os(raw(errno), "mark a directory as opaque");
         Worded::Whole(match errno {
             Errno::OPNOTSUPP => err.with_kind(Kind::Unsupported).hint(
@@ -594,11 +601,6 @@ fn set_opaque(dir: BorrowedFd<'_>) -> Result<(), Worded> {
             _ => err,
         })
     })
-}
-
-/// Until the end the owner may write and search, and no setgid bit hands its group down to what comes below.
-fn mode_for_now(mode: u32) -> u32 {
-    (mode & 0o1777) | 0o700
 }
 
 fn open_dir(at: BorrowedFd<'_>, name: &std::ffi::CStr) -> Result<OwnedFd, Errno> {

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, XattrFlags, fsetxattr, mkdirat,
-    openat, openat2, readlinkat, statat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, mkdirat, openat, openat2, readlinkat,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -27,6 +27,8 @@ pub(super) struct Tree {
     root: Rc<OwnedFd>,
     /// Most recently used last.
     cache: Vec<(Vec<u8>, Rc<OwnedFd>)>,
+    /// Directories made because a member's parents were not in the archive.
+    pub(super) implied: u64,
 }
 
 /// A place in the tree: the directory, and the one name in it.
@@ -52,6 +54,7 @@ impl Tree {
         Ok(Self {
             root: Rc::new(openat(CWD, root, flags, Mode::empty())?),
             cache: Vec::new(),
+            implied: 0,
         })
     }
 
@@ -100,7 +103,7 @@ impl Tree {
             return Ok(dir);
         }
         let found = match self.find(path) {
-            Err(Errno::NOENT | Errno::NOTDIR) => {
+            Err(Errno::NOENT) => {
                 // Also for a link whose target is yet to come: then the target is made.
                 let made = self.walk(path)?;
                 Rc::new(made)
@@ -146,7 +149,7 @@ impl Tree {
     }
 
     /// Walks down name by name, making what is missing; links are resolved here, beneath the root.
-    fn walk(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+    fn walk(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let mut todo: Vec<Vec<u8>> = names(path).rev().map(<[u8]>::to_vec).collect();
         let mut at = open_child(self.root(), c".")?;
         let mut depth = 0_usize;
@@ -168,16 +171,13 @@ impl Tree {
                 }
                 Err(Errno::NOENT) => {
                     mkdirat(&at, &name, Mode::from_raw_mode(0o755))?;
+                    self.implied += 1;
                     at = open_child(at.as_fd(), &name)?;
                     depth += 1;
                 }
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     let target = match readlinkat(&at, &name, Vec::new()) {
-                        Err(Errno::INVAL) => {
-                            at = replace_whiteout(at.as_fd(), &name)?;
-                            depth += 1;
-                            continue;
-                        }
+                        Err(Errno::INVAL) => return Err(Errno::NOTDIR),
                         target => target?,
                     };
                     links += 1;
@@ -196,18 +196,6 @@ impl Tree {
         }
         Ok(at)
     }
-}
-
-/// Members below a name that this layer also removes: the old directory goes, a new one comes.
-fn replace_whiteout(at: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
-    if !is_whiteout(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?) {
-        return Err(Errno::NOTDIR);
-    }
-    unlinkat(at, name, AtFlags::empty())?;
-    mkdirat(at, name, Mode::from_raw_mode(0o755))?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    set_opaque(openat(at, name, flags, Mode::empty())?.as_fd())?;
-    open_child(at, name)
 }
 
 fn open_child(at: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
@@ -241,11 +229,6 @@ pub(super) fn clean(path: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(kept.join(&b'/'))
-}
-
-/// Gives an open directory overlay's mark for hiding the one below.
-pub(super) fn set_opaque(dir: BorrowedFd<'_>) -> Result<(), Errno> {
-    fsetxattr(dir, c"user.overlay.opaque", b"y", XattrFlags::empty())
 }
 
 /// Tells whether this is overlay's mark for a removed file: a character device 0:0.
