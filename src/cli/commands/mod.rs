@@ -11,7 +11,11 @@ mod exec;
 mod image_exists;
 mod image_inspect;
 mod images;
+mod inspect;
 mod kill;
+mod logs;
+mod port;
+mod ps;
 mod pull;
 mod rm;
 mod rmi;
@@ -138,6 +142,45 @@ pub const COMMANDS: &[Entry] = &[
         "CONTAINER [CONTAINER...]",
         wait::WaitArgs
     ),
+    entry!(
+        ["ps", "container ls", "container list", "container ps"],
+        Look,
+        "List containers",
+        "",
+        ps::PsArgs
+    ),
+    entry!(
+        ["logs", "container logs"],
+        Look,
+        "Show what containers wrote",
+        "CONTAINER [CONTAINER...]",
+        logs::LogsArgs
+    ),
+    entry!(
+        ["inspect"],
+        Look,
+        "Show everything known of containers and images",
+        "NAME [NAME...]",
+        inspect::InspectArgs
+    ),
+    entry!(
+        ["port", "container port"],
+        Look,
+        "List published ports",
+        "CONTAINER [PORT[/PROTOCOL]]",
+        port::PortArgs
+    ),
+    Entry {
+        paths: &["container inspect"],
+        group: Group::Long,
+        about: "Show everything known of containers",
+        operands: "CONTAINER [CONTAINER...]",
+        augment: <inspect::ContainerInspectArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: inspect::ContainerInspectArgs = parsed(matches)?;
+            inspect::run_container(&args, ctx, out)
+        },
+    },
     entry!(
         ["pull", "image pull"],
         Images,

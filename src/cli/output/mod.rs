@@ -65,6 +65,12 @@ impl Printer {
         Ok(())
     }
 
+    /// Stdout itself, for bytes that must not wait: logs. Nothing is escaped.
+    pub fn sink(&mut self) -> Result<&mut dyn Write> {
+        self.flush()?;
+        Ok(&mut *self.sink)
+    }
+
     pub fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());

@@ -1,0 +1,201 @@
+//! `inspect` and `container inspect`: everything known of containers and images, as JSON.
+
+use serde_json::Value;
+
+use crate::cli::context::Context;
+use crate::cli::exit::{self, Outcome};
+use crate::cli::output::Printer;
+use crate::cli::output::json;
+use crate::cli::output::template::{self, Fields, Format};
+use crate::container::Container;
+use crate::error::{Error, Failures, Kind, Result, Tried};
+
+use super::image_inspect;
+
+#[derive(Debug, clap::Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Look only at: container, image, all
+    #[arg(
+        short,
+        long,
+        value_name = "TYPE",
+        default_value = "all",
+        hide_default_value = true
+    )]
+    r#type: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ContainerInspectArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Print with a Go template; "json" for JSON
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Show the container created last
+    #[arg(short, long)]
+    latest: bool,
+    /// Count the sizes of the containers' files
+    #[arg(short, long)]
+    size: bool,
+    /// Containers and images, by name or id
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+const CONTAINER: Fields = Fields {
+    command: "inspect",
+    of: "define.InspectContainerData",
+    maps: &[
+        "Config.Labels",
+        "Config.Annotations",
+        "Config.ExposedPorts",
+        "Config.Volumes",
+        "GraphDriver.Data",
+        "HostConfig.Annotations",
+        "HostConfig.LogConfig.Config",
+        "HostConfig.PortBindings",
+        "HostConfig.Tmpfs",
+        "NetworkSettings.Networks",
+        "NetworkSettings.Ports",
+    ],
+    headers: &[],
+};
+
+/// Which kinds of objects are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kinds {
+    All,
+    Containers,
+    Images,
+}
+
+/// One object, and what templates may ask of it.
+struct Found {
+    document: Value,
+    fields: Fields,
+}
+
+pub fn run(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    let kinds = match args.r#type.as_str() {
+        "" | "all" => Kinds::All,
+        "container" => Kinds::Containers,
+        "image" => Kinds::Images,
+        known @ ("volume" | "network" | "pod" | "artifact") => {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("inspect --type {known} is not available in this version of pod"),
+            )
+            .into());
+        }
+        other => {
+            return Err(Error::usage(format!(
+                "the only recognized types are \"container\", \"image\" and \"all\", got {other:?}"
+            ))
+            .into());
+        }
+    };
+    inspect(&args.common, kinds, ctx, out)
+}
+
+/// `container inspect`
+pub fn run_container(args: &ContainerInspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    inspect(&args.common, Kinds::Containers, ctx, out)
+}
+
+fn inspect(args: &Common, kinds: Kinds, ctx: &Context, out: &mut Printer) -> Outcome {
+    if args.latest && !args.names.is_empty() {
+        return Err(Error::usage("you cannot provide additional arguments with --latest").into());
+    }
+    if args.latest && kinds == Kinds::Images {
+        return Err(Error::usage("--latest is only valid for containers").into());
+    }
+    if !args.latest && args.names.is_empty() {
+        return Err(Error::usage("no names or ids specified").into());
+    }
+    let format = args.format.as_deref().filter(|text| !text.is_empty());
+    if let Some(text) = format {
+        Format::parse(text, CONTAINER)?;
+    }
+    let mut failures = Failures::default();
+    let mut found = Vec::new();
+    if args.latest {
+        found.extend(failures.keep(of_container(&ctx.containers()?.latest()?, args.size)));
+    }
+    for name in &args.names {
+        found.extend(failures.keep(look_up(name, kinds, args.size, ctx)));
+    }
+    print(&found, format, out)?;
+    out.flush()?; // what was found stands before the errors
+    exit::all(failures)
+}
+
+/// Containers come before images of the same name.
+fn look_up(name: &str, kinds: Kinds, size: bool, ctx: &Context) -> Result<Found> {
+    if kinds != Kinds::Images {
+        match ctx.containers()?.find(name) {
+            Ok(container) => return of_container(&container, size),
+            Err(err) if err.kind() == Kind::NotFound && kinds == Kinds::All => {}
+            Err(err) if err.kind() == Kind::NotFound => {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("no such container {name:?}"),
+                ));
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    match image_inspect::document(&ctx.images()?, name) {
+        Ok(document) => Ok(Found {
+            document,
+            fields: image_inspect::FIELDS,
+        }),
+        // A text that cannot be an image's name is no object either.
+        Err(err) if kinds == Kinds::All && matches!(err.kind(), Kind::NotFound | Kind::Usage) => {
+            Err(Error::new(
+                Kind::NotFound,
+                format!("no such object: {name:?}"),
+            ))
+        }
+        Err(err) => Err(err),
+    }
+}
+
+fn of_container(container: &Container, size: bool) -> Result<Found> {
+    let document = serde_json::to_value(container.inspect(size)?)
+        .map_err(std::io::Error::other)
+        .tried(|| format!("describe container {}", container.name()))?;
+    Ok(Found {
+        document,
+        fields: CONTAINER,
+    })
+}
+
+fn print(found: &[Found], format: Option<&str>, out: &mut Printer) -> Result<()> {
+    let Some(text) = format else {
+        return print_list(found, out);
+    };
+    for one in found {
+        match Format::parse(text, one.fields)? {
+            Format::Json => {
+                return print_list(found, out);
+            }
+            Format::Rows(template) => {
+                let row = template::row(&one.document, Vec::new())?;
+                out.text(&template.render(&[row], true)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_list(found: &[Found], out: &mut Printer) -> Result<()> {
+    let documents: Vec<&Value> = found.iter().map(|one| &one.document).collect();
+    out.line(&json::pretty(&documents, json::INSPECT)?)
+}
