@@ -22,12 +22,14 @@ use super::record::{ImageRecord, ManifestRecord, TagRecord, VERSION};
 use super::reference::{Name, Reference};
 use super::{Event, Image, Images, Platform, Progress, PullOptions, PullPolicy, resolve};
 use crate::config::auth::AuthFiles;
+use crate::config::containers::Containers;
+use crate::config::proxy::Proxies;
 use crate::config::registries::{Endpoint, Registries};
 use crate::error::{Error, Kind, Result};
 use crate::registry::event::BlobKind;
 use crate::registry::{
-    BlobJob, BlobSink, Client, ClientSettings, Layer, Remote, RetrySettings, TransportSettings,
-    check_depth,
+    BlobJob, BlobSink, Client, ClientSettings, Layer, ProxySettings, Remote, RetrySettings,
+    TransportSettings, check_depth,
 };
 use crate::rootless::dirs;
 use crate::storage::unpack::{self, FeedReader, FeedWriter, LayerUnpack, feed};
@@ -36,6 +38,9 @@ use crate::storage::{
     Waiter,
 };
 use crate::userns::mode::{self, UsernsMode};
+
+/// A smaller part of a blob is fetched anew rather than kept after a failure.
+const WORTH_KEEPING: u64 = 4 * 1024 * 1024;
 
 /// What the config of an image promises, checked.
 struct Plan {
@@ -100,7 +105,7 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Image> {
-        let name: Name = text.strip_prefix("docker://").unwrap_or(text).parse()?;
+        let name = parse_name(text)?;
         let registries = Registries::load(self.identity)?;
         let (candidates, why) = resolve::candidates(&registries, &name)?;
         if let Some(why) = &why {
@@ -137,7 +142,7 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Vec<String>> {
-        let name: Name = text.strip_prefix("docker://").unwrap_or(text).parse()?;
+        let name = parse_name(text)?;
         if name.tag().is_some() || name.digest().is_some() {
             return Err(Error::usage(format!(
                 "pull all tags of \"{text}\": the name has a tag or a digest already"
@@ -146,8 +151,8 @@ impl Images<'_> {
         let registries = Registries::load(self.identity)?;
         let (candidates, _) = resolve::candidates(&registries, &name)?;
         let mut failed = Vec::new();
+        let client = self.client(options)?;
         for reference in candidates {
-            let client = self.client(options);
             for endpoint in self.endpoints(&registries, &reference, options)? {
                 let credentials = self.credentials(&endpoint, options)?;
                 match client.tags(&endpoint, credentials, progress) {
@@ -169,10 +174,10 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Image> {
-        let client = self.client(options);
+        let client = self.client(options)?;
         let remote = self.resolve_remote(&client, registries, reference, options, progress)?;
         let want = options.platform.resolve();
-        let plan = check_config(&remote, &want)?;
+        let plan = check_config(&remote, &want, !options.platform.is_empty())?;
         let layers: Vec<LayerDigest> = remote.layers.iter().map(|layer| layer.digest).collect();
         let blobs: Vec<Digest> = layers.iter().map(|layer| *layer.digest()).collect();
         // From here on a collector spares what is here of the image.
@@ -256,7 +261,10 @@ impl Images<'_> {
         }
     }
 
-    fn client(&self, options: &PullOptions) -> Client {
+    /// The command line decides, then containers.conf, then the defaults.
+    fn client(&self, options: &PullOptions) -> Result<Client> {
+        let config = Containers::load(self.identity)?;
+        let proxies = Proxies::from_env();
         let user = dirs::config_home(self.identity).ok();
         let certs_d = user
             .map(|dir| dir.join("containers/certs.d"))
@@ -266,17 +274,29 @@ impl Images<'_> {
         let transport = TransportSettings {
             cert_dir: options.cert_dir.clone(),
             certs_d,
+            proxies: ProxySettings {
+                http: proxies.http,
+                https: proxies.https,
+                no_proxy: proxies.no_proxy,
+            },
             ..TransportSettings::default()
         };
         let retry = RetrySettings {
-            retries: options.retry.unwrap_or(RetrySettings::default().retries),
+            retries: options
+                .retry
+                .or(config.retry)
+                .unwrap_or(RetrySettings::default().retries),
             delay: options.retry_delay,
         };
-        Client::new(ClientSettings {
+        let defaults = ClientSettings::default();
+        Ok(Client::new(ClientSettings {
             transport,
             retry,
-            ..ClientSettings::default()
-        })
+            parallel: match config.image_parallel_copies {
+                Some(copies) if copies > 0 => copies as usize,
+                _ => defaults.parallel,
+            },
+        }))
     }
 
     /// Sees to it that every layer is in the store.
@@ -423,13 +443,13 @@ impl Images<'_> {
         let unpacked = match outcome {
             Ok(unpacked) => unpacked,
             Err(err) => {
-                if err.kind() == Kind::NoSpace {
-                    // On a full disk the partial blobs are in the way of whatever the user does next.
-                    arrivals
-                        .into_iter()
-                        .filter_map(|arrival| arrival.staged)
-                        .for_each(StagedBlob::discard);
-                }
+                // What is worth it is kept for a later try; on a full disk it would be in the way of whatever comes.
+                let full = err.kind() == Kind::NoSpace;
+                arrivals
+                    .into_iter()
+                    .filter_map(|arrival| arrival.staged)
+                    .filter(|staged| full || staged.len() < WORTH_KEEPING)
+                    .for_each(StagedBlob::discard);
                 return Err(err);
             }
         };
@@ -614,8 +634,35 @@ fn finished() -> Error {
     Error::new(Kind::System, "write a blob: it is complete already")
 }
 
-/// Reads the config and checks it against the manifest and the wish.
-fn check_config(remote: &Remote, want: &Platform) -> Result<Plan> {
+/// A name as `pull` takes it; of the transports only `docker://` is known.
+fn parse_name(text: &str) -> Result<Name> {
+    const OTHERS: [&str; 6] = [
+        "docker-archive",
+        "oci-archive",
+        "oci",
+        "dir",
+        "docker-daemon",
+        "containers-storage",
+    ];
+    if let Some((transport, _)) = text.split_once(':')
+        && OTHERS.contains(&transport)
+        // `oci:latest` and `dir:1` may well be images.
+        && text.contains(":/")
+    {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!(
+                "pull \"{text}\": transport {transport}: is not available in this version of pod"
+            ),
+        ));
+    }
+    text.strip_prefix("docker://").unwrap_or(text).parse()
+}
+
+/// Reads the config and checks it against the manifest, and against the platform where the user named one.
+///
+/// An image that comes for one platform only is pulled even if that is another one; [`Images::ensure`] warns.
+fn check_config(remote: &Remote, want: &Platform, insist: bool) -> Result<Plan> {
     let refuse = |why: String| {
         Error::new(
             Kind::Corrupt,
@@ -640,7 +687,7 @@ fn check_config(remote: &Remote, want: &Platform) -> Result<Plan> {
     }
     let have = platform_of(&config);
     let says_nothing = have.os.is_empty() && have.architecture.is_empty();
-    if !says_nothing && want.distance(&have).is_none() {
+    if insist && !says_nothing && want.distance(&have).is_none() {
         let err = Error::new(
             Kind::Unsupported,
             format!("the image is for {have}, and {want} is wanted"),

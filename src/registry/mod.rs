@@ -17,6 +17,8 @@ pub mod platform;
 pub mod reference;
 mod retry;
 mod session;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use blob::{BlobJob, BlobSink};

@@ -416,18 +416,30 @@ fn word_status(
         .filter(|message| !message.is_empty())
         .map(|message| message.chars().take(300).collect::<String>());
     let text = |usual: &str| match &said {
-        Some(said) if said.eq_ignore_ascii_case(usual) => format!("{tried}: {usual}"),
+        Some(said)
+            if usual
+                .to_ascii_lowercase()
+                .ends_with(&said.to_ascii_lowercase()) =>
+        {
+            format!("{tried}: {usual}")
+        }
         Some(said) => format!("{tried}: {usual}: {said}"),
         None => format!("{tried}: {usual}"),
     };
     let fault = |error, again| Fault { error, again };
     let log_in = match has_credentials {
         true => "the stored credentials (auth.json, --creds) were refused: renew them",
-        false => "give credentials with --creds USER:PASSWORD or in auth.json (--authfile)",
+        false => {
+            "no login is stored for it: give --creds USER:PASSWORD, or put it into auth.json (--authfile)"
+        }
     };
     match status.as_u16() {
         401 => fault(
-            Error::new(Kind::Unauthorized, text("authentication required")).hint(log_in),
+            Error::new(
+                Kind::Unauthorized,
+                text("unauthorized: authentication required"),
+            )
+            .hint(log_in),
             Again::Never,
         ),
         403 => fault(
