@@ -75,7 +75,7 @@ impl Store {
 
     /// Stores a small document (manifest, config) whose bytes are at hand, unless it is there already.
     ///
-    /// Flushed on its own where no [`Store::sync`] follows: the caller says so by `WriteLock` and one sync a pull.
+    /// It is flushed on its own; the name becomes durable with the record that refers to it.
     pub fn put_blob(&self, _lock: &WriteLock, digest: &Digest, content: &[u8]) -> Result<()> {
         if self.has_blob(digest) {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Layers: unpacked once under their chain id, shared by all images, immutable from their rename on.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -88,8 +88,11 @@ impl Store {
             }
             self.write_owner(&item)?;
             make_private(&new).tried(tried)?;
-            let mut builder = fs::DirBuilder::new();
-            builder.mode(0o755).create(new.join("tree")).tried(tried)?;
+            // What `/` has when the archive does not say: whatever the umask is.
+            let tree = new.join("tree");
+            fs::create_dir(&tree)
+                .and_then(|()| fs::set_permissions(&tree, fs::Permissions::from_mode(0o755)))
+                .tried(tried)?;
             return Ok(Stage::Ours(StagedLayer {
                 id: *id,
                 item,

@@ -139,7 +139,10 @@ impl<'a> Extractor<'a> {
             MemberKind::Symlink(target) => self.symlink(&path, target, member).map_err(worded),
             MemberKind::HardLink(target) => self.hard_link(&path, target),
             MemberKind::Fifo => self.fifo(&path, member).map_err(worded),
-            MemberKind::Device => Ok(()),
+            MemberKind::Device => {
+                let place = self.tree.place(&path).step("find the directory of");
+                place.map(drop).map_err(worded) // the directory is made, as Podman does
+            }
         }
     }
 
