@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::image::Images;
 use crate::rootless::dirs::Dirs;
 use crate::rootless::identity::Identity;
+use crate::rootless::preflight;
 use crate::storage::Store;
 
 use super::args::global::GlobalArgs;
@@ -76,6 +77,7 @@ impl Context {
     /// Where store and run-time state are. The run-time directory exists afterwards.
     pub fn dirs(&self) -> Result<&Dirs> {
         get(&self.dirs, || {
+            preflight::refuse_root()?;
             let storage = self.storage()?;
             Dirs::resolve(
                 self.identity()?,

@@ -197,6 +197,11 @@ impl Registries {
         Ok(())
     }
 
+    /// Registries that are asked for short names, as the files say; none: Docker Hub.
+    pub fn search(&self) -> &[String] {
+        self.search.as_deref().unwrap_or_default()
+    }
+
     /// What a name without registry may mean. `repository` is as typed, without tag.
     pub fn short_name(&self, repository: &str) -> Result<ShortName> {
         if self.mode != ShortNameMode::Disabled

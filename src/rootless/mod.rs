@@ -2,4 +2,5 @@
 
 pub mod dirs;
 pub mod identity;
+pub mod preflight;
 pub mod worker;

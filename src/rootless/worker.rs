@@ -30,6 +30,8 @@ use crate::sys::process::Forked;
 use crate::userns::map::{Extent, IdMaps};
 use crate::userns::write;
 
+use super::preflight::no_namespace;
+
 /// How much the worker has of its own, beside the user namespace.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkerOpts {
@@ -233,27 +235,6 @@ fn enter(parent: Pid, maps: &IdMaps, opts: WorkerOpts, socket: &UnixStream) -> R
 
 fn has_root(map: &[Extent]) -> bool {
     map.iter().any(|extent| extent.inside == 0)
-}
-
-/// Words the failure to make a user namespace, with the switch that forbids it.
-pub fn no_namespace(errno: Errno, tried: &str) -> Error {
-    let err = Error::os(errno, tried);
-    let max = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
-    match errno {
-        Errno::ENOSPC | Errno::EUSERS if max.trim() == "0" => err
-            .with_kind(Kind::Unsupported)
-            .hint("user namespaces are off here (user.max_user_namespaces=0); as root: sysctl -w user.max_user_namespaces=28633"),
-        Errno::ENOSPC | Errno::EUSERS => err
-            .with_kind(Kind::Unsupported)
-            .hint("too many user namespaces exist; see user.max_user_namespaces"),
-        Errno::EPERM => err
-            .with_kind(Kind::Unsupported)
-            .hint("user namespaces may be off here; as root: sysctl -w kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"),
-        Errno::EINVAL | Errno::ENOSYS => err
-            .with_kind(Kind::Unsupported)
-            .hint("this kernel has no user namespaces (CONFIG_USER_NS)"),
-        _ => err,
-    }
 }
 
 #[cfg(test)]

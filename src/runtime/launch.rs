@@ -16,7 +16,7 @@ use rustix::fs::FileType;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::error::{Error, Kind, Result, Tried};
-use crate::rootless::worker::no_namespace;
+use crate::rootless::preflight::no_namespace;
 use crate::sys;
 use crate::sys::process::Cloned;
 use crate::userns::map::{Extent, IdMaps};

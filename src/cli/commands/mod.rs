@@ -11,6 +11,7 @@ mod exec;
 mod image_exists;
 mod image_inspect;
 mod images;
+mod info;
 mod inspect;
 mod kill;
 mod logs;
@@ -23,6 +24,7 @@ mod run;
 mod start;
 mod stop;
 mod tag;
+mod version;
 mod wait;
 
 use clap::{ArgMatches, Args, Command};
@@ -208,6 +210,20 @@ pub const COMMANDS: &[Entry] = &[
         "Remove images or their names",
         "IMAGE [IMAGE...]",
         rmi::RmiArgs
+    ),
+    entry!(
+        ["info", "system info"],
+        System,
+        "Show this host, the store and the settings in force",
+        "",
+        info::InfoArgs
+    ),
+    entry!(
+        ["version"],
+        System,
+        "Show the version",
+        "",
+        version::VersionArgs
     ),
     entry!(
         ["image inspect"],
