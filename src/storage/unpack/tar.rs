@@ -176,12 +176,17 @@ impl TarReader {
         }
     }
 
+    /// An archive that ends right after the content of its last member is whole: umoci 0.4 writes such.
     fn skip(&mut self) -> Result<()> {
-        let mut left = self.content + self.padding;
-        (self.content, self.padding) = (0, 0);
+        let padding = std::mem::take(&mut self.padding);
+        let mut left = std::mem::take(&mut self.content) + padding;
         while left > 0 {
             if !self.input.fill(1) {
-                return Err(truncated());
+                return if left > padding {
+                    Err(truncated())
+                } else {
+                    Ok(())
+                };
             }
             let len = self.input.window().len();
             let len = len.min(usize::try_from(left).unwrap_or(usize::MAX));
