@@ -8,6 +8,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::error::Result;
@@ -61,11 +62,19 @@ fn parse_start_time(stat: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// A handle on process `pid`, if it is the one that began at `start`.
+/// A handle on process `pid`, if it is the one that began at `start` and has not ended.
 pub fn open_process(pid: i32, start: u64) -> Option<OwnedFd> {
     let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
     // Looked at after the open: were it another process by now, its start time would tell.
-    (start != 0 && start_time(pid) == start).then_some(handle)
+    let same = start != 0 && start_time(pid) == start;
+    (same && !has_ended(&handle)).then_some(handle)
+}
+
+/// A process that nobody reaps still has its number and its start time; its handle becomes readable at its end.
+fn has_ended(handle: &OwnedFd) -> bool {
+    let now = Timespec::default();
+    let mut fds = [PollFd::new(handle, PollFlags::IN)];
+    matches!(poll(&mut fds, Some(&now)), Ok(1..))
 }
 
 impl State {
@@ -193,5 +202,20 @@ mod tests {
         assert!(open_process(me, start).is_some());
         assert!(open_process(me, start + 1).is_none());
         assert!(open_process(me, 0).is_none());
+    }
+
+    #[test]
+    fn a_process_nobody_reaped_has_ended() {
+        let mut child = std::process::Command::new("true")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("spawn");
+        let pid = child.id().cast_signed();
+        let handle =
+            pidfd_open(Pid::from_raw(pid).expect("a pid"), PidfdFlags::empty()).expect("pidfd");
+        poll(&mut [PollFd::new(&handle, PollFlags::IN)], None).expect("poll");
+        let start = start_time(pid);
+        assert!(start > 0 && open_process(pid, start).is_none());
+        child.wait().expect("wait");
     }
 }

@@ -210,6 +210,7 @@ impl ProcessPlan {
         }
         // Not closed: `channel` reports the outcome until the exec closes it with all the rest.
         sys::fd::cloexec_from(3 + self.preserve.len() as u32).at(Step::CloseDescriptors, 0)?;
+        sys::signal::reset_all().at(Step::Signals, 0)?;
         if let Some(mask) = self.umask {
             rustix::process::umask(Mode::from_raw_mode(mask));
         }

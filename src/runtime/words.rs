@@ -176,6 +176,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         ),
         Step::Stdio => tried("connect stdin, stdout and stderr"),
         Step::CloseDescriptors => tried("close inherited descriptors").hint("needs Linux 5.11 or newer"),
+        Step::Signals => tried("give signals their default action"),
         Step::Bounding | Step::Capabilities => tried("set the capabilities of the process"),
         Step::NoNewPrivileges => tried("set no_new_privs"),
         Step::Umask => tried("set the umask"),

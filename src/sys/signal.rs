@@ -1,7 +1,9 @@
 //! Dispositions of signals, for processes whose children must not inherit what this program set for itself.
 
 use nix::errno::Errno;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+};
 
 /// Ignores `signal`, also in programs this process executes from now on.
 pub fn ignore(signal: Signal) -> Result<(), Errno> {
@@ -11,6 +13,19 @@ pub fn ignore(signal: Signal) -> Result<(), Errno> {
 /// Gives `signal` its default action back.
 pub fn restore(signal: Signal) -> Result<(), Errno> {
     set(signal, SigHandler::SigDfl)
+}
+
+/// Gives every signal its default action and blocks none: what a program expects at its start. No allocation.
+///
+/// Whoever called us may have ignored some (a shell does for background jobs), and the standard library ignores SIGPIPE.
+pub fn reset_all() -> Result<(), Errno> {
+    for signal in Signal::iterator() {
+        // The two that nothing can change say so.
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            restore(signal)?;
+        }
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
 fn set(signal: Signal, to: SigHandler) -> Result<(), Errno> {
