@@ -1,25 +1,37 @@
 //! The small files a container finds in `/etc` and `/run`, generated into its runtime directory and mounted from there.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::{Result, Tried};
-use crate::net::{NetStatus, NetworkMode};
+use crate::net::resolv::{self, Resolv};
+use crate::net::{NetStatus, NetworkMode, hosts};
 
 use super::engine::Containers;
 use super::record::Record;
 
 /// Writes them; what a container without network needs is written too, as Podman does.
-pub(super) fn prepare(engine: &Containers, record: &Record, _status: &NetStatus) -> Result<()> {
+pub(super) fn prepare(engine: &Containers, record: &Record, status: &NetStatus) -> Result<()> {
     let dir = engine.run_dir(&record.id);
     if !matches!(record.network, NetworkMode::Container { .. }) {
-        write(
-            &dir.join("hosts"),
-            b"127.0.0.1\tlocalhost localhost.localdomain\n::1\tlocalhost localhost.localdomain\n",
-        )?;
-        write(&dir.join("resolv.conf"), b"")?;
+        let request = &record.request;
+        // As Podman's default: names of the host's own file hold inside too.
+        let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let names = hosts::Names {
+            added: &request.add_host,
+            own: &[&record.hostname, &record.name],
+            base: Some(&base),
+        };
+        write(&dir.join("hosts"), hosts::file(names, status)?.as_bytes())?;
+        let asked = resolv::Asked {
+            servers: &request.dns,
+            search: &request.dns_search,
+            options: &request.dns_option,
+        };
+        let text = resolv::file(&Resolv::of_host(), &status.dns, asked);
+        write(&dir.join("resolv.conf"), text.as_bytes())?;
     }
     write(
         &dir.join("hostname"),

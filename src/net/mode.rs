@@ -1,53 +1,10 @@
-//! `--network`: text to mode and back (podman-run(1), `--network`).
+//! Which network a container gets that asks for none, and a mode as text.
 
 use std::fmt;
-use std::path::PathBuf;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 use super::{NetworkMode, helper};
-
-/// What `--network` says, before names are looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    /// Not given, `private` or `default`: what [`default`] chooses.
-    Default,
-    Mode(NetworkMode),
-    /// `container:NAME`, the name still to be looked up.
-    Container(String),
-}
-
-/// Reads one `--network` value.
-///
-/// Networks by name are refused: this version has none.
-pub fn parse(text: &str) -> Result<Asked> {
-    let (word, rest) = text.split_once(':').unwrap_or((text, ""));
-    let options = || -> Vec<String> {
-        rest.split(',')
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let empty = |what: &str| Error::usage(format!("use network \"{text}\": the {what} is empty"));
-    match word {
-        "" | "private" | "default" if rest.is_empty() => Ok(Asked::Default),
-        "pasta" => Ok(Asked::Mode(NetworkMode::Pasta { options: options() })),
-        "slirp4netns" => Ok(Asked::Mode(NetworkMode::Slirp4netns { options: options() })),
-        "none" if rest.is_empty() => Ok(Asked::Mode(NetworkMode::None)),
-        "host" if rest.is_empty() => Ok(Asked::Mode(NetworkMode::Host)),
-        "ns" if rest.is_empty() => Err(empty("path")),
-        "ns" => Ok(Asked::Mode(NetworkMode::Path {
-            path: PathBuf::from(rest),
-        })),
-        "container" if rest.is_empty() => Err(empty("name")),
-        "container" => Ok(Asked::Container(rest.to_owned())),
-        _ => Err(Error::new(
-            Kind::Unsupported,
-            format!("use network \"{word}\": named networks are not supported by this version"),
-        )
-        .hint("pasta, slirp4netns, none, host, ns:PATH and container:NAME work")),
-    }
-}
 
 /// The network of a container that asks for none: containers.conf's `default_rootless_network_cmd`, else pasta.
 ///
@@ -100,43 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn network_values() {
-        for text in [
-            "pasta",
-            "pasta:-T,5432",
-            "slirp4netns:mtu=1500,enable_ipv6=true",
-            "none",
-            "host",
-            "ns:/run/x",
+    fn the_default_network_follows_containers_conf() {
+        let options = ["-T".to_owned(), "5432".to_owned()];
+        for (command, want) in [
+            (None, "pasta:-T,5432"),
+            (Some("pasta"), "pasta:-T,5432"),
+            (Some("slirp4netns"), "slirp4netns"),
         ] {
-            match parse(text).expect(text) {
-                Asked::Mode(mode) => assert_eq!(mode.to_string(), text),
-                other => panic!("{text}: {other:?}"),
-            }
+            assert_eq!(default(command, &options).expect("mode").to_string(), want);
         }
-        for text in ["", "private", "default"] {
-            assert_eq!(parse(text).expect(text), Asked::Default);
-        }
-        assert_eq!(
-            parse("container:web").expect("name"),
-            Asked::Container("web".into())
-        );
-        for (text, want) in [
-            (
-                "mynet",
-                "use network \"mynet\": named networks are not supported by this version",
-            ),
-            (
-                "host:x",
-                "use network \"host\": named networks are not supported by this version",
-            ),
-            ("ns:", "use network \"ns:\": the path is empty"),
-            (
-                "container:",
-                "use network \"container:\": the name is empty",
-            ),
-        ] {
-            assert_eq!(parse(text).expect_err(text).to_string(), want);
-        }
+        assert!(default(Some("vpnkit"), &[]).is_err());
     }
 }
