@@ -75,7 +75,7 @@ impl Store {
 
     /// Stores a small document (manifest, config) whose bytes are at hand, unless it is there already.
     ///
-    /// It is flushed on its own; the name becomes durable with the record that refers to it.
+    /// Content and name are flushed, so a record may refer to it at once.
     pub fn put_blob(&self, _lock: &WriteLock, digest: &Digest, content: &[u8]) -> Result<()> {
         if self.has_blob(digest) {
             return Ok(());
@@ -99,7 +99,8 @@ impl Store {
             let done = file
                 .write_all(content)
                 .and_then(|()| file.sync_data())
-                .and_then(|()| rename_into(&part, &path));
+                .and_then(|()| rename_into(&part, &path))
+                .and_then(|()| File::open(path.parent().unwrap_or(&self.root))?.sync_all());
             if done.is_err() {
                 let _ = fs::remove_file(&part); // the failure itself is reported
             }

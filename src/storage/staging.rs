@@ -19,6 +19,9 @@ use crate::state::{Durable, Lock, host, load, save};
 /// How long an abandoned partial blob can be resumed.
 const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Time that the end of a pull may spend on what dead processes left.
+const SWEEP_AFTER_PULL: Duration = Duration::from_secs(2);
+
 /// How long writing a small document may take at most.
 const TEMPORARY_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -103,7 +106,8 @@ pub struct Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path); // a leftover without its holder is swept
-        self.store.tidy_staging();
+        // A pull took its time already: what killed ones left goes with it, where opening the store was too short.
+        self.store.sweep(Some(Instant::now() + SWEEP_AFTER_PULL));
     }
 }
 
