@@ -26,7 +26,7 @@ Options before or after a command:
       --help                 Print help, for a command or for pod itself
 ";
 
-const TEMPLATE: &str = "{about}\n\nUsage: {usage}\n\n{all-args}{after-help}";
+const TEMPLATE: &str = "{about}\n\nUsage: {usage}\n\n{all-args}\n";
 
 /// `pod --help`.
 pub fn overview(out: &mut Printer) -> Result<()> {
@@ -90,8 +90,7 @@ pub fn of_words(words: &[String], out: &mut Printer) -> Outcome {
     }
     match commands::lookup(words) {
         Lookup::Found { entry, path, .. } => {
-            let mut command = commands::build(entry, &path);
-            out.text(&command.render_help().to_string())?;
+            out.text(&of_entry(entry, &path))?;
             Ok(Status::SUCCESS)
         }
         Lookup::Group(parent, _) => {
@@ -102,22 +101,40 @@ pub fn of_words(words: &[String], out: &mut Printer) -> Outcome {
     }
 }
 
-/// Gives a command's parser its help texts; `-h` is help unless the command uses the letter itself.
+/// `pod COMMAND --help`.
+pub fn of_entry(entry: &Entry, path: &str) -> String {
+    let command = commands::define(entry, Command::new("pod"))
+        // The usage line names the operands.
+        .mut_args(|arg| {
+            if arg.is_positional() {
+                arg.hide(true)
+            } else {
+                arg
+            }
+        });
+    dress(command, entry, path).render_help().to_string()
+}
+
+/// Gives a command's parser its help texts.
 pub fn dress(command: Command, entry: &Entry, path: &str) -> Command {
+    let usage = format!("pod {path} [OPTIONS] {}", entry.operands);
+    with_flag(command)
+        .override_usage(usage.trim_end().to_owned())
+        .help_template(TEMPLATE)
+        .term_width(usage::columns())
+}
+
+/// Adds `--help`; `-h` too unless the command uses the letter itself.
+pub fn with_flag(command: Command) -> Command {
     let letter_taken = command
         .get_arguments()
         .any(|arg| arg.get_short() == Some('h'));
-    let mut help = clap::Arg::new("help")
+    let help = clap::Arg::new("help")
         .long("help")
         .help("Print help")
+        .help_heading("Options")
         .action(clap::ArgAction::Help);
-    if !letter_taken {
-        help = help.short('h');
-    }
     command
         .disable_help_flag(true)
-        .arg(help)
-        .override_usage(format!("pod {path} [OPTIONS] {}", entry.operands))
-        .help_template(TEMPLATE)
-        .term_width(usage::columns())
+        .arg(if letter_taken { help } else { help.short('h') })
 }

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
-use commands::{COMMANDS, Entry};
+use commands::{COMMANDS, Entry, Group};
 use context::Context;
 use exit::{Failed, Outcome, Status};
 use output::Printer;
@@ -92,7 +92,11 @@ fn invoke(
     let words = globals.iter().chain(rest);
     let mut matches: ArgMatches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        Err(err) => return usage::explain(&err, &command, path, rest, out),
+        Err(err) if err.kind() == clap::error::ErrorKind::DisplayHelp => {
+            out.text(&help::of_entry(entry, path))?;
+            return Ok(Status::SUCCESS);
+        }
+        Err(err) => return Err(usage::explain(&err, &command, path, rest)),
     };
     let globals = args::global::take(&mut matches)?;
     let ctx = Context::new(globals, line.to_vec());
@@ -106,9 +110,19 @@ fn parsed<A: clap::FromArgMatches>(matches: &mut ArgMatches) -> Result<A, Failed
 
 /// Every command as clap knows it, for completions and manual pages.
 pub fn definitions() -> clap::Command {
-    let mut all = clap::Command::new("pod").about("A rootless, daemonless container engine");
-    for entry in COMMANDS {
+    let mut all = clap::Command::new("pod")
+        .about("Run containers and manage images, without privileges and without a daemon")
+        .disable_help_subcommand(true);
+    for entry in COMMANDS.iter().filter(|entry| entry.group != Group::Hidden) {
         all = commands::attach(all, entry);
     }
     all
+}
+
+/// The commands that have a manual page, by their first name (`run`, `container exists`).
+pub fn pages() -> impl Iterator<Item = &'static str> {
+    COMMANDS
+        .iter()
+        .filter(|entry| entry.group != Group::Hidden)
+        .map(|entry| entry.paths[0])
 }

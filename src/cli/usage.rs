@@ -6,8 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::{Error, Kind};
 
-use super::exit::{Failed, Outcome, Status};
-use super::output::Printer;
+use super::exit::Failed;
 
 /// The command line as text, without the program's name.
 pub fn words(argv: &[OsString]) -> Result<Vec<String>, Error> {
@@ -55,30 +54,20 @@ fn see_help(err: Error, path: &str) -> Failed {
     Failed::from(err).note(format!("See '{program} --help'"))
 }
 
-/// Words clap's error as Podman does, or prints the help that was asked for.
-pub fn explain(
-    err: &clap::Error,
-    command: &clap::Command,
-    path: &str,
-    argv: &[String],
-    out: &mut Printer,
-) -> Outcome {
+/// Words clap's error as Podman does.
+pub fn explain(err: &clap::Error, command: &clap::Command, path: &str, argv: &[String]) -> Failed {
     let text = |kind| match err.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),
     };
     let flag = text(ContextKind::InvalidArg);
     match err.kind() {
-        ErrorKind::DisplayHelp => {
-            out.text(&err.to_string())?;
-            Ok(Status::SUCCESS)
-        }
-        ErrorKind::UnknownArgument if flag.starts_with("--") => Err(unknown_flag(&flag, path)),
+        ErrorKind::UnknownArgument if flag.starts_with("--") => unknown_flag(&flag, path),
         ErrorKind::UnknownArgument if flag.starts_with('-') => {
-            Err(unknown_flag(&cluster(&flag, argv), path))
+            unknown_flag(&cluster(&flag, argv), path)
         }
         ErrorKind::UnknownArgument => {
-            Err(Error::usage(format!("`pod {path}` takes no argument {flag:?}")).into())
+            Error::usage(format!("`pod {path}` takes no argument {flag:?}")).into()
         }
         ErrorKind::InvalidValue
         | ErrorKind::ValueValidation
@@ -86,13 +75,13 @@ pub fn explain(
         | ErrorKind::TooFewValues
         | ErrorKind::WrongNumberOfValues => {
             let value = text(ContextKind::InvalidValue);
-            Err(bad_value(err, command, path, argv, &flag, &value))
+            bad_value(err, command, path, argv, &flag, &value)
         }
         _ => {
             let message = err.to_string();
             let first = message.lines().next().unwrap_or_default();
             let first = first.strip_prefix("error: ").unwrap_or(first);
-            Err(see_help(Error::usage(first), path))
+            see_help(Error::usage(first), path)
         }
     }
 }

@@ -5,6 +5,7 @@
 //! arguments are optional for clap; `run` says what is missing, in Podman's words.
 
 mod attach;
+mod completion;
 mod container_exists;
 mod create;
 mod exec;
@@ -246,6 +247,24 @@ pub const COMMANDS: &[Entry] = &[
         "CONTAINER",
         container_exists::ContainerExistsArgs
     ),
+    entry!(
+        ["completion"],
+        Hidden,
+        "Print a shell's completion script",
+        "bash|zsh|fish",
+        completion::CompletionArgs
+    ),
+    Entry {
+        paths: &["__complete"],
+        group: Group::Hidden,
+        about: "Print names for completion scripts",
+        operands: "containers|images",
+        augment: <completion::NamesArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: completion::NamesArgs = parsed(matches)?;
+            completion::run_names(&args, ctx, out)
+        },
+    },
 ];
 
 /// Parents of long forms, with what their help says first.
@@ -373,32 +392,35 @@ pub fn build(entry: &Entry, path: &str) -> Command {
     help::dress(command, entry, path).about(entry.about)
 }
 
-/// Gives `command` what `entry` says: texts and arguments.
+/// Gives `command` what `entry` says, as help, completions and manual pages show it: switches without a value.
 pub fn define(entry: &Entry, command: Command) -> Command {
     // A doc comment of the struct would replace an earlier text.
-    args::go_style((entry.augment)(command))
-        .about(entry.about)
-        .long_about(None)
+    (entry.augment)(command).about(entry.about).long_about(None)
 }
 
 /// Adds `entry` below `all` under each of its names.
 pub fn attach(all: Command, entry: &Entry) -> Command {
-    entry.paths.iter().fold(all, |all, path| {
-        let hidden = entry.group == Group::Hidden;
-        match path.split_once(' ') {
-            None => all.subcommand(define(entry, Command::new(*path)).hide(hidden)),
-            Some((parent, name)) => {
-                let child = define(entry, Command::new(name)).hide(hidden);
-                if all.find_subcommand(parent).is_some() {
-                    all.mut_subcommand(parent, |found| found.subcommand(child))
-                } else {
-                    let about = PARENTS.iter().find(|(known, _)| *known == parent);
-                    let made = Command::new(parent).about(about.map_or("", |(_, about)| about));
-                    all.subcommand(made.subcommand(child))
-                }
+    let make = |name: &'static str| {
+        let full = define(entry, Command::new(name));
+        let seen = full.get_arguments().filter(|arg| !arg.is_hide_set());
+        help::with_flag(Command::new(name).about(entry.about).args(seen.cloned()))
+    };
+    entry
+        .paths
+        .iter()
+        .fold(all, |all, path| match path.split_once(' ') {
+            None => all.subcommand(make(path)),
+            Some((parent, name)) if all.find_subcommand(parent).is_some() => {
+                all.mut_subcommand(parent, |found| found.subcommand(make(name)))
             }
-        }
-    })
+            Some((parent, name)) => {
+                let about = PARENTS.iter().find(|(known, _)| *known == parent);
+                let made = Command::new(parent)
+                    .about(about.map_or("", |(_, about)| about))
+                    .disable_help_subcommand(true);
+                all.subcommand(made.subcommand(make(name)))
+            }
+        })
 }
 
 #[cfg(test)]

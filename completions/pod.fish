@@ -1,0 +1,645 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_pod_global_optspecs
+    string join \n h/help
+end
+
+function __fish_pod_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_pod_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_pod_using_subcommand
+    set -l cmd (__fish_pod_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c pod -n "__fish_pod_needs_command" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_needs_command" -f -a "run" -d 'Run a command in a new container'
+complete -c pod -n "__fish_pod_needs_command" -f -a "create" -d 'Make a container and do not start it'
+complete -c pod -n "__fish_pod_needs_command" -f -a "start" -d 'Start containers again'
+complete -c pod -n "__fish_pod_needs_command" -f -a "stop" -d 'Stop running containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "kill" -d 'Send a signal to running containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "rm" -d 'Remove containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "exec" -d 'Run a process in a running container'
+complete -c pod -n "__fish_pod_needs_command" -f -a "attach" -d 'Join the terminal or output of a running container'
+complete -c pod -n "__fish_pod_needs_command" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
+complete -c pod -n "__fish_pod_needs_command" -f -a "ps" -d 'List containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "logs" -d 'Show what containers wrote'
+complete -c pod -n "__fish_pod_needs_command" -f -a "inspect" -d 'Show everything known of containers and images'
+complete -c pod -n "__fish_pod_needs_command" -f -a "port" -d 'List published ports'
+complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
+complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "image" -d 'Manage images'
+complete -c pod -n "__fish_pod_needs_command" -f -a "container" -d 'Manage containers'
+complete -c pod -n "__fish_pod_using_subcommand run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l name -d 'Name of the container (default: a made-up one)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s l -l label -d 'Label, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l label-file -d 'File with a label on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l annotation -d 'Annotation, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l cidfile -d 'Write the container\'s id to a file that does not exist yet' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l pidfile -d 'Write the pid of the container\'s first process to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l pull -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l log-driver -d 'Where the container\'s output goes: k8s-file, none, passthrough' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l log-opt -d 'Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l entrypoint -d 'Replace the image\'s entry point: a word, or a JSON list of words' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l unsetenv -d 'Remove a variable of the image (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l http-proxy -d 'Pass the host\'s proxy variables on (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l timeout -d 'Seconds the container may run' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l tz -d 'Time zone, or "local" for the host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l umask -d 'Mask of permissions for new files, octal (default 0022)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l ulimit -d 'Limit, NAME=SOFT[:HARD] (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l oom-score-adj -d 'How readily the kernel kills the container when memory runs out, -1000 to 1000' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l device -d 'Device of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l network -l net -d 'pasta, slirp4netns, host, none, container:NAME or ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s p -l publish -d 'Publish a port (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l expose -d 'Expose a port or range (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l dns -d 'Name server (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l pid -d 'Process namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l ipc -d 'IPC namespace: private, host, none, shareable, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l uts -d 'Host name namespace: private, host, container:NAME' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l cgroupns -d 'Cgroup namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand run" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -s d -l detach -d 'Return as soon as the container runs, and print its id'
+complete -c pod -n "__fish_pod_using_subcommand run" -l replace -d 'Remove a container of the same name first'
+complete -c pod -n "__fish_pod_using_subcommand run" -l rm -d 'Remove the container when it has ended'
+complete -c pod -n "__fish_pod_using_subcommand run" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
+complete -c pod -n "__fish_pod_using_subcommand run" -s i -l interactive -d 'Keep stdin open'
+complete -c pod -n "__fish_pod_using_subcommand run" -s t -l tty -d 'Give the container a terminal'
+complete -c pod -n "__fish_pod_using_subcommand run" -s q -l quiet -d 'Do not show the progress of a pull'
+complete -c pod -n "__fish_pod_using_subcommand run" -l rootfs -d 'Use a directory instead of an image'
+complete -c pod -n "__fish_pod_using_subcommand run" -l unsetenv-all -d 'Remove all variables of the image'
+complete -c pod -n "__fish_pod_using_subcommand run" -l init -d 'Run a small init that reaps processes and passes signals on'
+complete -c pod -n "__fish_pod_using_subcommand run" -l read-only -d 'Make the container\'s own files read-only'
+complete -c pod -n "__fish_pod_using_subcommand run" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
+complete -c pod -n "__fish_pod_using_subcommand run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
+complete -c pod -n "__fish_pod_using_subcommand run" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
+complete -c pod -n "__fish_pod_using_subcommand run" -l privileged -d 'All capabilities and devices, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand run" -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand create" -l name -d 'Name of the container (default: a made-up one)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s l -l label -d 'Label, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l label-file -d 'File with a label on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l annotation -d 'Annotation, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l cidfile -d 'Write the container\'s id to a file that does not exist yet' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l pidfile -d 'Write the pid of the container\'s first process to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l pull -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l log-driver -d 'Where the container\'s output goes: k8s-file, none, passthrough' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l log-opt -d 'Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l entrypoint -d 'Replace the image\'s entry point: a word, or a JSON list of words' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l unsetenv -d 'Remove a variable of the image (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l http-proxy -d 'Pass the host\'s proxy variables on (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l timeout -d 'Seconds the container may run' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l tz -d 'Time zone, or "local" for the host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l umask -d 'Mask of permissions for new files, octal (default 0022)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l ulimit -d 'Limit, NAME=SOFT[:HARD] (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l oom-score-adj -d 'How readily the kernel kills the container when memory runs out, -1000 to 1000' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l device -d 'Device of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l network -l net -d 'pasta, slirp4netns, host, none, container:NAME or ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s p -l publish -d 'Publish a port (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l expose -d 'Expose a port or range (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l dns -d 'Name server (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l pid -d 'Process namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l ipc -d 'IPC namespace: private, host, none, shareable, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l uts -d 'Host name namespace: private, host, container:NAME' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l cgroupns -d 'Cgroup namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand create" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l replace -d 'Remove a container of the same name first'
+complete -c pod -n "__fish_pod_using_subcommand create" -l rm -d 'Remove the container when it has ended'
+complete -c pod -n "__fish_pod_using_subcommand create" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
+complete -c pod -n "__fish_pod_using_subcommand create" -s i -l interactive -d 'Keep stdin open'
+complete -c pod -n "__fish_pod_using_subcommand create" -s t -l tty -d 'Give the container a terminal'
+complete -c pod -n "__fish_pod_using_subcommand create" -s q -l quiet -d 'Do not show the progress of a pull'
+complete -c pod -n "__fish_pod_using_subcommand create" -l rootfs -d 'Use a directory instead of an image'
+complete -c pod -n "__fish_pod_using_subcommand create" -l unsetenv-all -d 'Remove all variables of the image'
+complete -c pod -n "__fish_pod_using_subcommand create" -l init -d 'Run a small init that reaps processes and passes signals on'
+complete -c pod -n "__fish_pod_using_subcommand create" -l read-only -d 'Make the container\'s own files read-only'
+complete -c pod -n "__fish_pod_using_subcommand create" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
+complete -c pod -n "__fish_pod_using_subcommand create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
+complete -c pod -n "__fish_pod_using_subcommand create" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
+complete -c pod -n "__fish_pod_using_subcommand create" -l privileged -d 'All capabilities and devices, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand create" -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand start" -s f -l filter -d 'Start containers that do not run and fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand start" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand start" -l sig-proxy -d 'Pass signals on to the container (default: true with --attach)' -r
+complete -c pod -n "__fish_pod_using_subcommand start" -l all -d 'Start all containers that do not run'
+complete -c pod -n "__fish_pod_using_subcommand start" -s a -l attach -d 'Connect stdout and stderr, and end with the container\'s exit status'
+complete -c pod -n "__fish_pod_using_subcommand start" -s i -l interactive -d 'Connect stdin too'
+complete -c pod -n "__fish_pod_using_subcommand start" -s l -l latest -d 'Start the container created last'
+complete -c pod -n "__fish_pod_using_subcommand start" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand stop" -s t -l time -d 'Seconds to wait before the kill, -1 for ever (default: the container\'s own, 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand stop" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand stop" -s f -l filter -d 'Stop running containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand stop" -s a -l all -d 'Stop all running containers'
+complete -c pod -n "__fish_pod_using_subcommand stop" -s i -l ignore -d 'Pass over containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand stop" -s l -l latest -d 'Stop the container created last'
+complete -c pod -n "__fish_pod_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand kill" -s s -l signal -d 'Signal to send, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand kill" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand kill" -s a -l all -d 'Signal all running containers'
+complete -c pod -n "__fish_pod_using_subcommand kill" -s l -l latest -d 'Signal the container created last'
+complete -c pod -n "__fish_pod_using_subcommand kill" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s t -l time -d 'With --force: seconds to wait before the kill, -1 for ever (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand rm" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand rm" -l filter -d 'Remove containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand rm" -s a -l all -d 'Remove all containers'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s f -l force -d 'Remove running containers too; a missing one is no failure'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s i -l ignore -d 'Pass over containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s l -l latest -d 'Remove the container created last'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s v -l volumes -d 'Remove the anonymous volumes too (they go with the container in any case)'
+complete -c pod -n "__fish_pod_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand exec" -l detach-keys -d 'Keys that leave the process running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand exec" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand exec" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand exec" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand exec" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand exec" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand exec" -s d -l detach -d 'Leave the process running, and print the session\'s id'
+complete -c pod -n "__fish_pod_using_subcommand exec" -s i -l interactive -d 'Connect stdin'
+complete -c pod -n "__fish_pod_using_subcommand exec" -s l -l latest -d 'Run in the container created last'
+complete -c pod -n "__fish_pod_using_subcommand exec" -l privileged -d 'All capabilities, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand exec" -s t -l tty -d 'Give the process a terminal'
+complete -c pod -n "__fish_pod_using_subcommand exec" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand attach" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand attach" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand attach" -s l -l latest -d 'Join the container created last'
+complete -c pod -n "__fish_pod_using_subcommand attach" -l no-stdin -d 'Do not connect stdin'
+complete -c pod -n "__fish_pod_using_subcommand attach" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand wait" -l condition -d 'What to wait for: created, running, paused, stopped, exited, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand wait" -l ignore -d 'Print -1 for containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand wait" -s l -l latest -d 'Wait for the container created last'
+complete -c pod -n "__fish_pod_using_subcommand wait" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand ps" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
+complete -c pod -n "__fish_pod_using_subcommand ps" -s n -l last -d 'Show the N containers created last, whatever their state' -r
+complete -c pod -n "__fish_pod_using_subcommand ps" -l sort -d 'Sort by command, created, id, image, names, runningfor, size or status' -r
+complete -c pod -n "__fish_pod_using_subcommand ps" -s w -l watch -d 'Show again every SECONDS' -r
+complete -c pod -n "__fish_pod_using_subcommand ps" -s a -l all -d 'Show all containers, not only those that run'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s l -l latest -d 'Show the container created last, whatever its state'
+complete -c pod -n "__fish_pod_using_subcommand ps" -l no-trunc -d 'Do not shorten ids and commands'
+complete -c pod -n "__fish_pod_using_subcommand ps" -l noheading -l noheadings -d 'Leave the header out'
+complete -c pod -n "__fish_pod_using_subcommand ps" -l ns -d 'Show namespaces'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s p -l pod -d 'Show the pod of each container'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s q -l quiet -d 'Print ids only'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s s -l size -d 'Show the size of each container\'s files'
+complete -c pod -n "__fish_pod_using_subcommand ps" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand logs" -l since -d 'Show what was written after: a time, or how long ago (10m)' -r
+complete -c pod -n "__fish_pod_using_subcommand logs" -l tail -d 'Show the last N lines, -1 for all' -r
+complete -c pod -n "__fish_pod_using_subcommand logs" -l until -d 'Show what was written before: a time, or how long ago' -r
+complete -c pod -n "__fish_pod_using_subcommand logs" -s f -l follow -d 'Go on until the container ends'
+complete -c pod -n "__fish_pod_using_subcommand logs" -s l -l latest -d 'Show the log of the container created last'
+complete -c pod -n "__fish_pod_using_subcommand logs" -s n -l names -d 'Put the container\'s name before each line'
+complete -c pod -n "__fish_pod_using_subcommand logs" -s t -l timestamps -d 'Put the time before each line'
+complete -c pod -n "__fish_pod_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand inspect" -s f -l format -d 'Print with a Go template; "json" for JSON' -r
+complete -c pod -n "__fish_pod_using_subcommand inspect" -s t -l type -d 'Look only at: container, image, all' -r
+complete -c pod -n "__fish_pod_using_subcommand inspect" -s l -l latest -d 'Show the container created last'
+complete -c pod -n "__fish_pod_using_subcommand inspect" -s s -l size -d 'Count the sizes of the containers\' files'
+complete -c pod -n "__fish_pod_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand port" -s a -l all -d 'Show the ports of all running containers'
+complete -c pod -n "__fish_pod_using_subcommand port" -s l -l latest -d 'Show the ports of the container created last'
+complete -c pod -n "__fish_pod_using_subcommand port" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand pull" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand pull" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand pull" -s a -l all-tags -d 'Pull every tag of the repository'
+complete -c pod -n "__fish_pod_using_subcommand pull" -s q -l quiet -d 'Print the image ID only'
+complete -c pod -n "__fish_pod_using_subcommand pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand images" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand images" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand images" -l sort -d 'Sort by created, id, repository, size or tag' -r
+complete -c pod -n "__fish_pod_using_subcommand images" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand images" -l digests -d 'Show manifest digests'
+complete -c pod -n "__fish_pod_using_subcommand images" -l history -d 'Show the names an image had'
+complete -c pod -n "__fish_pod_using_subcommand images" -l no-trunc -d 'Show IDs in full'
+complete -c pod -n "__fish_pod_using_subcommand images" -s n -l noheading -d 'Leave out the column headings'
+complete -c pod -n "__fish_pod_using_subcommand images" -s q -l quiet -d 'Show IDs only'
+complete -c pod -n "__fish_pod_using_subcommand images" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand tag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand rmi" -s a -l all -d 'Remove all images'
+complete -c pod -n "__fish_pod_using_subcommand rmi" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
+complete -c pod -n "__fish_pod_using_subcommand rmi" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand rmi" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Pull every tag of the repository'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print the image ID only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l sort -d 'Sort by created, id, repository, size or tag' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l digests -d 'Show manifest digests'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l history -d 'Show the names an image had'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Show IDs in full'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s n -l noheading -d 'Leave out the column headings'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Show IDs only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l sort -d 'Sort by created, id, repository, size or tag' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l digests -d 'Show manifest digests'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l history -d 'Show the names an image had'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Show IDs in full'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s n -l noheading -d 'Leave out the column headings'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show IDs only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from tag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s a -l all -d 'Remove all images'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s a -l all -d 'Remove all images'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "create" -d 'Make a container and do not start it'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "start" -d 'Start containers again'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "stop" -d 'Stop running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "kill" -d 'Send a signal to running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "rm" -d 'Remove containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "exec" -d 'Run a process in a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "attach" -d 'Join the terminal or output of a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "ls" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "list" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "ps" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "logs" -d 'Show what containers wrote'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "port" -d 'List published ports'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "inspect" -d 'Show everything known of containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "exists" -d 'Tell by the exit status whether a container exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Name of the container (default: a made-up one)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Label, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l label-file -d 'File with a label on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l annotation -d 'Annotation, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cidfile -d 'Write the container\'s id to a file that does not exist yet' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l pidfile -d 'Write the pid of the container\'s first process to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l pull -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Where the container\'s output goes: k8s-file, none, passthrough' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l entrypoint -d 'Replace the image\'s entry point: a word, or a JSON list of words' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv -d 'Remove a variable of the image (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l http-proxy -d 'Pass the host\'s proxy variables on (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Seconds the container may run' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l tz -d 'Time zone, or "local" for the host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l umask -d 'Mask of permissions for new files, octal (default 0022)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Limit, NAME=SOFT[:HARD] (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-score-adj -d 'How readily the kernel kills the container when memory runs out, -1000 to 1000' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l device -d 'Device of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'pasta, slirp4netns, host, none, container:NAME or ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a port (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Expose a port or range (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Name server (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l pid -d 'Process namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'IPC namespace: private, host, none, shareable, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l uts -d 'Host name namespace: private, host, container:NAME' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroupns -d 'Cgroup namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s d -l detach -d 'Return as soon as the container runs, and print its id'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l replace -d 'Remove a container of the same name first'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Remove the container when it has ended'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep stdin open'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Give the container a terminal'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Do not show the progress of a pull'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Use a directory instead of an image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv-all -d 'Remove all variables of the image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run a small init that reaps processes and passes signals on'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Make the container\'s own files read-only'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'All capabilities and devices, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Name of the container (default: a made-up one)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Label, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l label-file -d 'File with a label on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l annotation -d 'Annotation, NAME=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cidfile -d 'Write the container\'s id to a file that does not exist yet' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l pidfile -d 'Write the pid of the container\'s first process to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l pull -d 'When to ask the registry: always, missing, never, newer' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Where the container\'s output goes: k8s-file, none, passthrough' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l entrypoint -d 'Replace the image\'s entry point: a word, or a JSON list of words' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv -d 'Remove a variable of the image (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l http-proxy -d 'Pass the host\'s proxy variables on (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Seconds the container may run' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l tz -d 'Time zone, or "local" for the host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l umask -d 'Mask of permissions for new files, octal (default 0022)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Limit, NAME=SOFT[:HARD] (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-score-adj -d 'How readily the kernel kills the container when memory runs out, -1000 to 1000' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l device -d 'Device of this host (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'pasta, slirp4netns, host, none, container:NAME or ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a port (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Expose a port or range (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Name server (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l pid -d 'Process namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'IPC namespace: private, host, none, shareable, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l uts -d 'Host name namespace: private, host, container:NAME' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroupns -d 'Cgroup namespace: private, host, container:NAME, ns:PATH' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Platform of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l replace -d 'Remove a container of the same name first'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Remove the container when it has ended'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep stdin open'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Give the container a terminal'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Do not show the progress of a pull'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Use a directory instead of an image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv-all -d 'Remove all variables of the image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run a small init that reaps processes and passes signals on'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Make the container\'s own files read-only'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'All capabilities and devices, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s f -l filter -d 'Start containers that do not run and fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -l sig-proxy -d 'Pass signals on to the container (default: true with --attach)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -l all -d 'Start all containers that do not run'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s a -l attach -d 'Connect stdout and stderr, and end with the container\'s exit status'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s i -l interactive -d 'Connect stdin too'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s l -l latest -d 'Start the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l time -d 'Seconds to wait before the kill, -1 for ever (default: the container\'s own, 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s f -l filter -d 'Stop running containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s a -l all -d 'Stop all running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s i -l ignore -d 'Pass over containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s l -l latest -d 'Stop the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s s -l signal -d 'Signal to send, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s a -l all -d 'Signal all running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s l -l latest -d 'Signal the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s t -l time -d 'With --force: seconds to wait before the kill, -1 for ever (default 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -l filter -d 'Remove containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s a -l all -d 'Remove all containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s f -l force -d 'Remove running containers too; a missing one is no failure'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'Pass over containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s l -l latest -d 'Remove the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s v -l volumes -d 'Remove the anonymous volumes too (they go with the container in any case)'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -l detach-keys -d 'Keys that leave the process running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Variable: NAME=VALUE, NAME (the host\'s value) or PREFIX* (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -l env-file -d 'File with a variable on each line (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -l preserve-fds -d 'Pass descriptors 3 to 3+N-1 on' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s u -l user -d 'User and group, by name or number' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s d -l detach -d 'Leave the process running, and print the session\'s id'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s i -l interactive -d 'Connect stdin'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s l -l latest -d 'Run in the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -l privileged -d 'All capabilities, no filter of system calls'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s t -l tty -d 'Give the process a terminal'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exec" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from attach" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from attach" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from attach" -s l -l latest -d 'Join the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from attach" -l no-stdin -d 'Do not connect stdin'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from attach" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -l condition -d 'What to wait for: created, running, paused, stopped, exited, … (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -l ignore -d 'Print -1 for containers that do not exist'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Wait for the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s n -l last -d 'Show the N containers created last, whatever their state' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l sort -d 'Sort by command, created, id, image, names, runningfor, size or status' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s w -l watch -d 'Show again every SECONDS' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all containers, not only those that run'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s l -l latest -d 'Show the container created last, whatever its state'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Do not shorten ids and commands'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l noheading -l noheadings -d 'Leave the header out'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l ns -d 'Show namespaces'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s p -l pod -d 'Show the pod of each container'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Print ids only'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s s -l size -d 'Show the size of each container\'s files'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s n -l last -d 'Show the N containers created last, whatever their state' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -l sort -d 'Sort by command, created, id, image, names, runningfor, size or status' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show again every SECONDS' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all containers, not only those that run'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s l -l latest -d 'Show the container created last, whatever its state'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -l no-trunc -d 'Do not shorten ids and commands'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -l noheading -l noheadings -d 'Leave the header out'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -l ns -d 'Show namespaces'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s p -l pod -d 'Show the pod of each container'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print ids only'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s s -l size -d 'Show the size of each container\'s files'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s n -l last -d 'Show the N containers created last, whatever their state' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -l sort -d 'Sort by command, created, id, image, names, runningfor, size or status' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s w -l watch -d 'Show again every SECONDS' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s a -l all -d 'Show all containers, not only those that run'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s l -l latest -d 'Show the container created last, whatever its state'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -l no-trunc -d 'Do not shorten ids and commands'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -l noheading -l noheadings -d 'Leave the header out'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -l ns -d 'Show namespaces'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s p -l pod -d 'Show the pod of each container'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Print ids only'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s s -l size -d 'Show the size of each container\'s files'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ps" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -l since -d 'Show what was written after: a time, or how long ago (10m)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -l tail -d 'Show the last N lines, -1 for all' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show what was written before: a time, or how long ago' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on until the container ends'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -s l -l latest -d 'Show the log of the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l names -d 'Put the container\'s name before each line'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Put the time before each line'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from port" -s a -l all -d 'Show the ports of all running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from port" -s l -l latest -d 'Show the ports of the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from port" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Print with a Go template; "json" for JSON' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s l -l latest -d 'Show the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Count the sizes of the containers\' files'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_seen_subcommand_from start stop kill rm exec attach wait logs port inspect exists" -f -a "(pod __complete containers 2>/dev/null)"
+complete -c pod -n "__fish_seen_subcommand_from run create tag rmi inspect exists" -f -a "(pod __complete images 2>/dev/null)"
