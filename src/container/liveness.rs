@@ -128,6 +128,10 @@ impl Container {
         };
         // Its monitor may have ended in order between our two looks.
         if self.engine.load_record(&self.record.id)?.is_none() {
+            // Removed meanwhile; what making the lock has left goes too.
+            let _ = self
+                .engine
+                .remove_files(&self.record.id, Some(&self.record.name), lock);
             return Ok(false);
         }
         self.state = self.engine.load_state(&self.record.id)?;

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Failures, Kind, Result};
 use crate::state::Lock;
@@ -14,56 +15,67 @@ use crate::storage::Store;
 use super::engine::{Container, Containers, is_id, make_dir};
 use super::options::{RemoveOptions, StopOptions};
 
+/// How long `rm` waits for another command on the same container.
+const BUSY: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 impl Container {
     /// Running without `force`: `Kind::InUse`. A container somebody else removes meanwhile is removed.
     pub fn remove(&self, options: &RemoveOptions) -> Result<()> {
         let mut me = self.clone();
-        if !me.refresh()? {
-            return Ok(());
-        }
-        me.check_dependents()?;
-        if me.state.is_elsewhere() {
-            return Err(me.elsewhere("remove"));
-        }
-        if me.state.is_alive() {
-            if !options.force {
-                return Err(Error::new(
-                    Kind::InUse,
-                    format!(
-                        "cannot remove container {} as it is {} - running or paused containers cannot be removed without force: container state improper",
-                        me.record.id,
-                        me.state.status.word(),
-                    ),
-                ));
-            }
-            let grace = options.grace.unwrap_or_default();
-            me.stop(&StopOptions { grace: Some(grace) })?;
+        let give_up = Instant::now() + BUSY;
+        loop {
             if !me.refresh()? {
                 return Ok(());
             }
+            me.check_dependents()?;
+            if me.state.is_elsewhere() {
+                return Err(me.elsewhere("remove"));
+            }
+            if me.state.is_alive() {
+                if !options.force {
+                    return Err(Error::new(
+                        Kind::InUse,
+                        format!(
+                            "cannot remove container {} as it is {} - running or paused containers cannot be \
+                             removed without force: container state improper",
+                            me.record.id,
+                            me.state.status.word(),
+                        ),
+                    ));
+                }
+                let grace = options.grace.unwrap_or_default();
+                me.stop(&StopOptions { grace: Some(grace) })?;
+                if !me.refresh()? {
+                    return Ok(());
+                }
+            }
+            make_dir(&me.run_dir())?;
+            let lock = Lock::try_exclusive(&me.engine.lock_path(&me.record.id))?;
+            if let Some(lock) = lock {
+                if me.engine.load_record(&me.record.id)?.is_none() {
+                    return me
+                        .engine
+                        .remove_files(&me.record.id, Some(&me.record.name), lock);
+                }
+                me.state = me.engine.load_state(&me.record.id)?;
+                if me.state.open_init().is_none() {
+                    return me.remove_locked(lock);
+                }
+            }
+            // A monitor that tidies up, a start or another rm: its outcome shows soon. The lock itself is not waited
+            // for, a start would keep it as long as the container runs.
+            if Instant::now() >= give_up {
+                return Err(Error::new(
+                    Kind::InUse,
+                    format!(
+                        "remove container {}: another command works on it",
+                        me.record.id
+                    ),
+                ));
+            }
+            std::thread::sleep(LOOK_AGAIN);
         }
-        make_dir(&me.run_dir())?;
-        let lock = match Lock::try_exclusive(&me.engine.lock_path(&me.record.id))? {
-            Some(lock) => lock,
-            // A monitor that tidies up, a start or another rm: wait for its end, then look again.
-            None => Lock::exclusive(&me.engine.lock_path(&me.record.id))?,
-        };
-        if me.engine.load_record(&me.record.id)?.is_none() {
-            return me
-                .engine
-                .remove_files(&me.record.id, Some(&me.record.name), lock);
-        }
-        me.state = me.engine.load_state(&me.record.id)?;
-        if me.state.open_init().is_some() {
-            return Err(Error::new(
-                Kind::InUse,
-                format!(
-                    "remove container {}: somebody started it meanwhile",
-                    me.record.id
-                ),
-            ));
-        }
-        me.remove_locked(lock)
     }
 
     /// Removes a container that does not run, under its lock.

@@ -16,7 +16,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
-    AddressFamily, SendFlags, SocketFlags, SocketType, bind, listen, send, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, listen, recv, send,
+    socket_with,
 };
 
 use crate::error::{Error, Kind, Result, Tried};
@@ -87,21 +88,30 @@ fn live(mut job: Job<'_>) -> Result<()> {
         Ok(Ok(lock)) => lock,
         _ => return Err(Error::new(Kind::State, "keep the container's lock")),
     };
-    let started = begin(job).inspect_err(|err| {
-        if !fresh {
-            let failed = State {
-                error: err.to_string(),
-                ..before
-            };
-            // The start has failed already, and the starter hears of that.
-            let _ = state::save(
-                &engine.dir(&record.id).join("state.json"),
-                &failed,
-                Durable::No,
-            );
+    let started = match begin(job) {
+        Ok(started) => started,
+        Err(err) if fresh && is_gone(&starter) => {
+            // Nobody else is left to undo the creation.
+            let _ = engine.remove_files(&record.id, Some(&record.name), lock);
+            return Err(err);
         }
-        tell_failure(&starter, err);
-    })?;
+        Err(err) => {
+            if !fresh {
+                let failed = State {
+                    error: err.to_string(),
+                    ..before
+                };
+                // The start has failed already, and the starter hears of that.
+                let _ = state::save(
+                    &engine.dir(&record.id).join("state.json"),
+                    &failed,
+                    Durable::No,
+                );
+            }
+            tell_failure(&starter, &err);
+            return Err(err);
+        }
+    };
     drop(starter);
     serve(&engine, &record, started, lock)
 }
@@ -330,6 +340,15 @@ fn listen_below(run_dir: &std::path::Path) -> Result<OwnedFd> {
     bind(&sock, &address_below(&dir).tried(tried)?).tried(tried)?;
     listen(&sock, 64).tried(tried)?;
     Ok(sock)
+}
+
+/// The other end of the connection is closed: its process died.
+fn is_gone(starter: &OwnedFd) -> bool {
+    let mut byte = [0u8; 1];
+    matches!(
+        recv(starter, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT),
+        Ok((0, _))
+    )
 }
 
 fn tell_failure(starter: &OwnedFd, err: &Error) {
