@@ -236,7 +236,9 @@ impl FromStr for Name {
             return Err(invalid("invalid reference format: malformed registry host"));
         }
         if repository.chars().any(|c| c.is_ascii_uppercase()) {
-            return Err(invalid("repository name must be lowercase"));
+            return Err(invalid(
+                "invalid reference format: repository name must be lowercase",
+            ));
         }
         if path.len() > NAME_MAX {
             return Err(invalid(

@@ -194,6 +194,8 @@ impl Store {
         ] {
             make_private(&self.root.join(name)).tried(tried)?;
         }
+        // Made now, so that a command that only takes the lock leaves no file behind.
+        Lock::exclusive(&self.root.join("lock"))?;
         match std::os::unix::fs::symlink(VERSION.to_string(), self.root.join("version")) {
             Err(err) if err.raw_os_error() != Some(libc::EEXIST) => Err(Error::io(&err, tried())),
             _ => Ok(()),

@@ -434,7 +434,7 @@ impl TestHome {
             .filter(|l| l.starts_with("Error: "))
             .collect();
         assert_eq!(errors.len(), 1, "one line of error:\n{done}");
-        let told = ["Trying to pull ", "See 'pod ", "Error: "];
+        let told = ["Resolving \"", "Trying to pull ", "See 'pod ", "Error: "];
         let odd = done
             .stderr
             .lines()
