@@ -5,6 +5,7 @@
 
 pub mod create;
 pub mod create_later;
+pub mod defaults;
 pub mod env;
 pub mod global;
 pub mod later;

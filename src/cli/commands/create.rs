@@ -1,7 +1,7 @@
 //! `create`: make a container and do not start it.
 
 use crate::cli::args::create::CreateArgs;
-use crate::cli::args::request;
+use crate::cli::args::{defaults, request};
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
@@ -47,10 +47,14 @@ pub fn prepare(
     // Everything the user wrote is judged before anything is fetched.
     let find = |name: &str| Ok(ctx.containers()?.find(name)?.id().to_owned());
     let mut request = request::request(args, name, command, &find)?;
+    defaults::apply(ctx.config()?, &mut request)?;
     request.create_command = ctx.command_line();
     let policy = match args.pull.as_deref() {
         Some(text) => text.parse()?,
-        None => PullPolicy::Missing,
+        None => match ctx.config()?.pull_policy.as_deref() {
+            Some(text) => text.parse()?,
+            None => PullPolicy::Missing,
+        },
     };
     let options = args.registry.options(&args.platform)?;
     if args.rootfs {
