@@ -23,7 +23,9 @@ use crate::runtime::{Rootfs, UserPlan};
 use super::engine::Containers;
 use super::merge::clean_target;
 use super::record::{Record, State};
-use super::request::{ImageVolumes, MountOptions, MountRequest, NamespaceMode, SecurityOpt};
+use super::request::{
+    ImageVolumes, MountOptions, MountRequest, NamespaceMode, SecurityOpt, UsernsMode,
+};
 
 /// Podman's default; octal.
 const UMASK: u32 = 0o022;
@@ -98,7 +100,7 @@ impl Containers {
         Ok(Plan {
             spec,
             user: UserPlan {
-                user: record.process.user.clone(),
+                user: user_of(record),
                 groups: request.group_add.clone(),
                 caps: added,
             },
@@ -283,6 +285,23 @@ impl Containers {
             .filter(|(_, _, wanted)| *wanted)
             .map(|(target, source, _)| mount(target, "bind", &source.to_string_lossy(), &options))
             .collect()
+    }
+}
+
+/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
+fn user_of(record: &Record) -> String {
+    let own = |map: &[crate::userns::map::Extent], id: u32| {
+        map.iter()
+            .find(|extent| extent.outside == id && extent.count == 1)
+            .map_or(0, |extent| extent.inside)
+    };
+    match record.request.userns {
+        UsernsMode::KeepId { .. } if record.process.user.is_empty() => format!(
+            "{}:{}",
+            own(&record.ids.uids, nix::unistd::geteuid().as_raw()),
+            own(&record.ids.gids, nix::unistd::getegid().as_raw())
+        ),
+        _ => record.process.user.clone(),
     }
 }
 

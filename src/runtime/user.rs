@@ -192,6 +192,12 @@ fn find_groups(
             found.gid =
                 gid_of(group, name).ok_or(Failed::new(Step::UnknownGroup, 0, Errno::ENOENT))?;
         }
+        None => {}
+    }
+    // The group itself counts among the supplementary ones: it must not be possible to shed it, where a file denies
+    // it access (CVE-2022-2989).
+    found.add_group(found.gid)?;
+    match &lookup.group {
         None if !user.is_empty() => {
             for (_, gid, members) in groups(group) {
                 if members.split(|b| *b == b',').any(|member| member == user) {
@@ -199,7 +205,7 @@ fn find_groups(
                 }
             }
         }
-        None => {}
+        _ => {}
     }
     for (index, who) in lookup.extra.iter().enumerate() {
         let gid = match who {
@@ -316,16 +322,20 @@ mod tests {
         let ok =
             |uid, gid, groups: &[u32], home: &str| Ok((uid, gid, groups.to_vec(), home.to_owned()));
         let table = [
-            ("", &[][..], ok(0, 0, &[5, 10], "/root")),
-            ("root", &[], ok(0, 0, &[5, 10], "/root")),
-            ("www-data", &[], ok(33, 33, &[], "/var/www")),
-            ("33", &[], ok(33, 33, &[], "/var/www")),
-            ("33:7", &[], ok(33, 7, &[], "/var/www")),
-            ("app", &[], ok(1000, 100, &[5], "/")),
-            ("app:wheel", &[], ok(1000, 10, &[], "/")),
-            ("777", &[], ok(777, 0, &[], "/")),
-            ("777:tty", &["wheel", "3", "3"], ok(777, 5, &[10, 3], "/")),
-            (":7", &[], ok(0, 7, &[], "/root")),
+            ("", &[][..], ok(0, 0, &[0, 5, 10], "/root")),
+            ("root", &[], ok(0, 0, &[0, 5, 10], "/root")),
+            ("www-data", &[], ok(33, 33, &[33], "/var/www")),
+            ("33", &[], ok(33, 33, &[33], "/var/www")),
+            ("33:7", &[], ok(33, 7, &[7], "/var/www")),
+            ("app", &[], ok(1000, 100, &[100, 5], "/")),
+            ("app:wheel", &[], ok(1000, 10, &[10], "/")),
+            ("777", &[], ok(777, 0, &[0], "/")),
+            (
+                "777:tty",
+                &["wheel", "3", "3"],
+                ok(777, 5, &[5, 10, 3], "/"),
+            ),
+            (":7", &[], ok(0, 7, &[7], "/root")),
             ("nosuch", &[], Err(Step::UnknownUser)),
             ("big", &[], Err(Step::UnknownUser)),
             ("app:nosuch", &[], Err(Step::UnknownGroup)),

@@ -160,7 +160,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
             let shown = cwd(plan);
             match failed.errno {
                 Errno::ENOENT => Error::new(
-                    Kind::NotFound,
+                    Kind::NotExecutable,
                     format!("workdir {shown:?} does not exist in the container"),
                 ),
                 Errno::ELOOP => Error::new(
@@ -200,7 +200,7 @@ fn no_program(plan: &ProcessPlan, program: &str, failed: Failed) -> Error {
         Error::new(
             Kind::CommandNotFound,
             format!(
-                "{what}: No such file or directory: OCI runtime attempted to invoke a command that was not found"
+                "{what}: no such file or directory: OCI runtime attempted to invoke a command that was not found"
             ),
         )
     };
