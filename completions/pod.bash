@@ -34,6 +34,9 @@ _pod() {
             pod,images)
                 cmd="pod__subcmd__images"
                 ;;
+            pod,info)
+                cmd="pod__subcmd__info"
+                ;;
             pod,inspect)
                 cmd="pod__subcmd__inspect"
                 ;;
@@ -67,8 +70,14 @@ _pod() {
             pod,stop)
                 cmd="pod__subcmd__stop"
                 ;;
+            pod,system)
+                cmd="pod__subcmd__system"
+                ;;
             pod,tag)
                 cmd="pod__subcmd__tag"
+                ;;
+            pod,version)
+                cmd="pod__subcmd__version"
                 ;;
             pod,wait)
                 cmd="pod__subcmd__wait"
@@ -145,6 +154,9 @@ _pod() {
             pod__subcmd__image,tag)
                 cmd="pod__subcmd__image__subcmd__tag"
                 ;;
+            pod__subcmd__system,info)
+                cmd="pod__subcmd__system__subcmd__info"
+                ;;
             *)
                 ;;
         esac
@@ -152,7 +164,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull images tag rmi image container"
+            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull images tag rmi info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1813,6 +1825,28 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__info)
+            opts="-f -h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__inspect)
             opts="-f -l -s -t -h --format --latest --size --type --help $(pod __complete containers 2>/dev/null) $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2423,6 +2457,42 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__system)
+            opts="-h --help info"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__system__subcmd__info)
+            opts="-f -h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__tag)
             opts="-h --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2430,6 +2500,28 @@ _pod() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__version)
+            opts="-f -h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

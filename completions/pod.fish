@@ -42,6 +42,9 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "info" -d 'Show this host, the store and the settings in force'
+complete -c pod -n "__fish_pod_needs_command" -f -a "system" -d ''
+complete -c pod -n "__fish_pod_needs_command" -f -a "version" -d 'Show the version'
 complete -c pod -n "__fish_pod_needs_command" -f -a "image" -d 'Manage images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "container" -d 'Manage containers'
 complete -c pod -n "__fish_pod_using_subcommand run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
@@ -307,6 +310,14 @@ complete -c pod -n "__fish_pod_using_subcommand rmi" -s a -l all -d 'Remove all 
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s i -l ignore -d 'A missing image is no error'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand info" -s f -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand info" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info" -f -a "info" -d 'Show this host, the store and the settings in force'
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
 complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
