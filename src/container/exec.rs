@@ -226,9 +226,9 @@ impl<'a> Relay<'a> {
             wanted.push((Slot::Input, fd.as_fd(), PollFlags::OUT));
         }
         let user = [self.terminal.stdout, self.terminal.stderr];
-        for index in 0..2 {
+        for (index, fd) in user.into_iter().enumerate() {
             if !self.outlets[index].is_empty() {
-                wanted.push((Slot::UserOutput(index), user[index], PollFlags::OUT));
+                wanted.push((Slot::UserOutput(index), fd, PollFlags::OUT));
             } else if let Some(fd) = &self.outputs[index] {
                 wanted.push((Slot::Output(index), fd.as_fd(), PollFlags::IN));
             }
