@@ -133,7 +133,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         }
         Step::UnknownUser => {
             let user = plan.lookup.text.split(':').next().unwrap_or_default();
-            Error::new(Kind::NotFound, format!("unable to find user {user}: no matching entries in passwd file"))
+            Error::new(Kind::NotExecutable, format!("unable to find user {user}: no matching entries in passwd file"))
         }
         Step::UnknownGroup => {
             let extra = index.checked_sub(1).and_then(|at| plan.lookup.extra.get(at));
@@ -142,7 +142,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
                 Some(Who::Id(id)) => id.to_string(),
                 None => String::new(),
             };
-            Error::new(Kind::NotFound, format!("unable to find group {group}: no matching entries in group file"))
+            Error::new(Kind::NotExecutable, format!("unable to find group {group}: no matching entries in group file"))
         }
         Step::TooManyGroups => Error::new(Kind::Unsupported, "set the supplementary groups: too many of them"),
         Step::SetGroups => not_mapped(failed.errno, "set the supplementary groups"),
