@@ -228,7 +228,7 @@ fn a_login_is_read_where_podman_and_docker_keep_it() {
     images::push(&registry, &from, "private", &["--dest-creds=me:secret"]);
     home.trust(&at);
     let image = format!("{at}/private");
-    home.refuses(["pull", &image], 125, &[&image, "login"]);
+    home.refuses(["pull", &image], 125, &[&image, "authentication required"]);
     // "me:secret" and "me:wrong" in base 64.
     let auth = |word: &str| format!("{{\"auths\": {{\"{at}\": {{\"auth\": \"{word}\"}}}}}}");
     home.write("home/.docker/config.json", &auth("bWU6d3Jvbmc="));

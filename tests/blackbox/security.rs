@@ -21,7 +21,7 @@ fn capabilities_are_podmans_eleven() {
     let want = format!(
         "CapInh:\t0000000000000000 CapPrm:\t{eleven} CapEff:\t{eleven} CapBnd:\t{eleven} CapAmb:\t0000000000000000 "
     );
-    assert_eq!(caps(&[]), want.trim_end());
+    assert_eq!(caps(&[]), want);
     assert!(
         caps(&["--cap-drop=ALL"]).contains("CapEff:\t0000000000000000 CapBnd:\t0000000000000000")
     );
@@ -104,7 +104,7 @@ fn no_descriptor_of_ours_gets_in() {
     // 3 is the directory that ls reads.
     assert_eq!(
         inside(&home, &[], "ls /proc/self/fd | tr '\\n' ' '"),
-        "0 1 2 3"
+        "0 1 2 3 "
     );
     let leak = "exec 7</etc/passwd 9>/dev/null; $POD run --rm --network=none busybox ls /proc/self/fd | tr '\\n' ' '";
     assert_eq!(home.sh(leak).ok().trim_end(), "0 1 2 3");
