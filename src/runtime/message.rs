@@ -15,7 +15,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use rustix::net::{
@@ -108,15 +108,6 @@ impl Channel {
         .map_err(errno)
     }
 
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-
-    /// Puts the end onto `fd`, a copy out of the way of numbers that are about to be used.
-    pub(super) fn move_to(&mut self, fd: OwnedFd) {
-        self.0 = fd;
-    }
-
     /// No allocation: also for use between fork and exec.
     pub(super) fn send(&self, message: Message) -> Result<(), Errno> {
         self.send_with(message, None)
@@ -188,6 +179,8 @@ fn errno(err: rustix::io::Errno) -> Errno {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
     use crate::runtime::step::Step;
 

@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn ping_is_opened_for_the_groups_that_exist() {
-        let table: [(&[(u32, u32)], bool, Option<&str>); 5] = [
+        type Row<'a> = (&'a [(u32, u32)], bool, Option<&'a str>);
+        let table: [Row<'_>; 5] = [
             (&[(0, 1), (1, 65_536)], true, Some("0 65536")),
             (&[(0, 1)], true, Some("0 0")),
             (&[(1000, 1)], true, None),

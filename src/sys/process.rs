@@ -20,8 +20,7 @@ pub enum Forked {
 /// read). `true` where `/proc` cannot be asked.
 pub fn is_single_threaded() -> bool {
     // In unit tests the harness has a second thread, which only waits for the test to end.
-    cfg!(test)
-        || rustix::fs::stat(c"/proc/self/task").map_or(true, |found| u64::from(found.st_nlink) <= 3)
+    cfg!(test) || rustix::fs::stat(c"/proc/self/task").map_or(true, |found| found.st_nlink <= 3)
 }
 
 /// `fork(2)` of a process that has one thread, so that the child may go on as an ordinary program.
@@ -71,8 +70,9 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errn
         set_tid_size: 0,
         cgroup: 0,
     };
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000; // <linux/sched.h>; libc's is an int, too small
     if let Some(cgroup) = cgroup {
-        args.flags |= libc::CLONE_INTO_CGROUP as u64;
+        args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: `args` and the `pidfd` it points to live across the call; no stack is given and CLONE_VM is not set by
