@@ -28,7 +28,7 @@ pub enum UsernsMode {
 #[derive(Debug, Clone)]
 pub struct Chosen {
     pub maps: IdMaps,
-    /// Set when the maps fall back to a single id: the lack, with its remedy.
+    /// Set when there is no range, so that the maps have a single id: that lack, with its remedy.
     pub single_because: Option<Error>,
 }
 
@@ -54,43 +54,28 @@ pub fn choose(
         login = name();
         login.clone()
     })?;
-    let lack = match &found {
-        None => Some(
-            Error::new(
-                Kind::Unsupported,
-                format!(
-                    "find subordinate ids of uid {uid}: no range in /etc/subuid and /etc/subgid"
-                ),
-            )
-            .hint(format!(
-                "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {}",
-                if login.is_empty() { "USER" } else { &login }
-            )),
-        ),
-        Some(_) => check_helpers().err(),
-    };
-    match (found, lack) {
-        (Some((uids, gids)), None) => Ok(Chosen {
+    if let Some((uids, gids)) = found {
+        // A user who has ranges has images unpacked with them: one id alone would not read those.
+        check_helpers()?;
+        return Ok(Chosen {
             maps: with_ranges(mode, uid, gid, &uids, &gids),
             single_because: None,
-        }),
-        (_, lack) => {
-            let maps = single(mode, uid, gid).ok_or_else(|| {
-                let err = Error::new(
-                    Kind::Unsupported,
-                    "--userns=nomap needs subordinate ids, and there is only your own id",
-                );
-                match &lack {
-                    Some(lack) => err.hint(lack.remedy().unwrap_or_default()),
-                    None => err,
-                }
-            })?;
-            Ok(Chosen {
-                maps,
-                single_because: lack,
-            })
-        }
+        });
     }
+    let remedy = format!(
+        "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {}",
+        if login.is_empty() { "USER" } else { &login }
+    );
+    let maps = single(mode, uid, gid).ok_or_else(|| {
+        let text = "--userns=nomap needs subordinate ids, and there is only your own id";
+        Error::new(Kind::Unsupported, text).hint(&remedy)
+    })?;
+    let text =
+        format!("find subordinate ids of uid {uid}: no range in /etc/subuid and /etc/subgid");
+    Ok(Chosen {
+        maps,
+        single_because: Some(Error::new(Kind::Unsupported, text).hint(remedy)),
+    })
 }
 
 /// The one id a user has without any range: root inside, or the own number with keep-id.

@@ -8,6 +8,10 @@ use crate::net::{NetworkMode, mode};
 /// Fills in what `request` leaves open.
 pub fn apply(config: &Containers, request: &mut CreateRequest) -> Result<()> {
     network(config, request)?;
+    let own_network = !matches!(
+        request.network,
+        Some(NetworkMode::Host | NetworkMode::Container { .. } | NetworkMode::Path { .. })
+    );
     let lists = [
         (&mut request.dns, &config.dns_servers),
         (&mut request.dns_search, &config.dns_searches),
@@ -40,6 +44,11 @@ pub fn apply(config: &Containers, request: &mut CreateRequest) -> Result<()> {
                     "use {key} of containers.conf: \"{pair}\" is not NAME=VALUE"
                 ))
             })?;
+            // Those of a namespace that is not the container's own are meant for the others (as Podman).
+            let foreign = key == "default_sysctls" && name.starts_with("net.") && !own_network;
+            if foreign {
+                continue;
+            }
             to.entry(name.trim().to_owned())
                 .or_insert_with(|| value.trim().to_owned());
         }
@@ -112,5 +121,6 @@ mod tests {
             (["1.1.1.1".to_owned()].as_slice(), Some(9))
         );
         assert_eq!(given.network, Some(NetworkMode::Host));
+        assert!(given.sysctls.is_empty(), "a sysctl of the host's network");
     }
 }

@@ -14,21 +14,18 @@ use crate::image::{Image, PullPolicy};
 pub struct CreateCommandArgs {
     #[command(flatten)]
     create: CreateArgs,
-    /// Image, or directory with --rootfs
-    #[arg(value_name = "IMAGE", help_heading = "Arguments")]
-    image: Option<String>,
-    /// Command to run in place of the image's, with its arguments
+    /// Image (directory with --rootfs), then the command to run in place of the image's, with its arguments
+    // One argument, since only the last can take all that follows: flags behind the image are the command's.
     #[arg(
-        value_name = "COMMAND",
+        value_name = "IMAGE [COMMAND]",
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         help_heading = "Arguments"
     )]
-    command: Vec<String>,
+    words: Vec<String>,
 }
 
 pub fn run(args: &CreateCommandArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    let (request, image) = prepare(&args.create, args.image.as_deref(), &args.command, ctx)?;
+    let (request, image) = prepare(&args.create, &args.words, ctx)?;
     let container = ctx.containers()?.create(request, image.as_ref())?;
     out.line(container.id())?;
     Ok(Status::SUCCESS)
@@ -37,11 +34,10 @@ pub fn run(args: &CreateCommandArgs, ctx: &Context, out: &mut Printer) -> Outcom
 /// The request, and its image: fetched if need be, and absent with `--rootfs`.
 pub fn prepare(
     args: &CreateArgs,
-    image: Option<&str>,
-    command: &[String],
+    words: &[String],
     ctx: &Context,
 ) -> Result<(CreateRequest, Option<Image>)> {
-    let Some(name) = image else {
+    let Some((name, command)) = words.split_first() else {
         return Err(Error::usage("requires at least 1 arg(s), only received 0"));
     };
     // Everything the user wrote is judged before anything is fetched.

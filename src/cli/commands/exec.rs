@@ -57,17 +57,14 @@ pub struct ExecArgs {
     no_session: bool,
     #[command(flatten)]
     _later: ExecLater,
-    /// Container, by name or id (none with --latest)
-    #[arg(value_name = "CONTAINER", help_heading = "Arguments")]
-    container: Option<String>,
-    /// Command to run, with its arguments
+    /// Container, by name or id (none with --latest), then the command to run, with its arguments
+    // One argument, since only the last can take all that follows.
     #[arg(
-        value_name = "COMMAND",
+        value_name = "CONTAINER COMMAND",
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         help_heading = "Arguments"
     )]
-    command: Vec<String>,
+    words: Vec<String>,
 }
 
 refused! {
@@ -77,9 +74,9 @@ refused! {
 
 pub fn run(args: &ExecArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     // With --latest the first word already belongs to the command.
-    let (name, first) = match (&args.container, args.latest) {
-        (word, true) => (None, word.clone()),
-        (Some(name), false) => (Some(name.as_str()), None),
+    let (name, command) = match (args.words.split_first(), args.latest) {
+        (_, true) => (None, args.words.as_slice()),
+        (Some((name, command)), false) => (Some(name.as_str()), command),
         (None, false) => {
             return Err(Error::usage(
                 "exec requires the name or ID of a container or the --latest flag",
@@ -87,10 +84,6 @@ pub fn run(args: &ExecArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             .into());
         }
     };
-    let command: Vec<String> = first
-        .into_iter()
-        .chain(args.command.iter().cloned())
-        .collect();
     let env = env::variables(&args.env_file, &args.env, &ProcessEnv)?;
     if let Some(keys) = &args.detach_keys {
         detach::parse_keys(keys)?;
@@ -109,7 +102,7 @@ pub fn run(args: &ExecArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         );
     }
     let request = ExecRequest {
-        command,
+        command: command.to_vec(),
         env,
         workdir: args.workdir.clone(),
         user: args.user.clone(),

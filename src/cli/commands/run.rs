@@ -23,17 +23,14 @@ pub struct RunArgs {
     sig_proxy: Option<bool>,
     #[command(flatten)]
     create: CreateArgs,
-    /// Image, or directory with --rootfs
-    #[arg(value_name = "IMAGE", help_heading = "Arguments")]
-    image: Option<String>,
-    /// Command to run in place of the image's, with its arguments
+    /// Image (directory with --rootfs), then the command to run in place of the image's, with its arguments
+    // One argument, since only the last can take all that follows: flags behind the image are the command's.
     #[arg(
-        value_name = "COMMAND",
+        value_name = "IMAGE [COMMAND]",
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         help_heading = "Arguments"
     )]
-    command: Vec<String>,
+    words: Vec<String>,
 }
 
 pub fn run(args: &RunArgs, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -43,8 +40,7 @@ pub fn run(args: &RunArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             Error::usage("the --attach and --detach options cannot be used together").into(),
         );
     }
-    let (request, image) =
-        create::prepare(&args.create, args.image.as_deref(), &args.command, ctx)?;
+    let (request, image) = create::prepare(&args.create, &args.words, ctx)?;
     let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
     if !args.detach && request.tty && request.interactive && !stdin.is_terminal() {
         ctx.warn(
