@@ -280,11 +280,17 @@ impl TestHome {
         Running::start(self.command(args), true)
     }
 
-    /// Starts `pod ARGS` on a terminal of 24 × 80.
+    /// Starts `pod ARGS` on a terminal of 24 × 80, below a shell that leads the session as a user's does: the end of
+    /// a leader discards what nobody has read yet. The shell tells the end and stays until it is answered.
     #[track_caller]
     pub fn terminal<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Terminal {
         let pod = pod_binary().display().to_string();
-        let words = ["--ctty".to_owned(), pod]
+        let script = format!(
+            "\"$@\"; status=$?; printf '{}'; read answer; exit $status",
+            pty::END_OCTAL
+        );
+        let words = ["--ctty", "sh", "-c", &script, "sh", &pod]
+            .map(str::to_owned)
             .into_iter()
             .chain(args.into_iter().map(Into::into));
         let mut command = self.command_of(Path::new("setsid"), words);
@@ -437,7 +443,13 @@ impl TestHome {
             .filter(|l| l.starts_with("Error: "))
             .collect();
         assert_eq!(errors.len(), 1, "one line of error:\n{done}");
-        let told = ["Resolving \"", "Trying to pull ", "See 'pod ", "Error: "];
+        let told = [
+            "Resolving \"",
+            "Trying to pull ",
+            "See 'pod ",
+            "Try 'pod ",
+            "Error: ",
+        ];
         let odd = done
             .stderr
             .lines()

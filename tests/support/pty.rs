@@ -15,6 +15,10 @@ pub struct Terminal {
     child: Option<Running>,
 }
 
+/// Printed by the shell when the command has ended (unit separator), as `printf` spells it and as it arrives.
+pub const END_OCTAL: &str = "\\037";
+const END: u8 = 0o37;
+
 impl Terminal {
     /// Starts `command` on a new terminal of `rows` × `cols`; all its output arrives here. It must begin with
     /// `setsid --ctty`, which makes the terminal the controlling one without code between fork and exec.
@@ -34,16 +38,20 @@ impl Terminal {
         let child = Running::start_as_is(command);
         drop(pty.slave);
         let (mut reader, shared) = (master.try_clone().expect("a free descriptor"), seen.clone());
+        let mut answer = master.try_clone().expect("a free descriptor");
         std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             loop {
                 // EIO: the last holder of the slave closed it.
                 let got = reader.read(&mut chunk).unwrap_or(0);
+                let end = chunk[..got].iter().position(|byte| *byte == END);
                 let mut state = shared.0.lock().expect("reader never panics");
-                state.0.extend_from_slice(&chunk[..got]);
-                state.1 = got == 0;
+                state.0.extend_from_slice(&chunk[..end.unwrap_or(got)]);
+                state.1 = got == 0 || end.is_some();
                 shared.1.notify_all();
-                if got == 0 {
+                if state.1 {
+                    // The shell waits for this line. It is gone where a signal took all of the session.
+                    let _ = answer.write_all(b"\n");
                     return;
                 }
             }
