@@ -280,6 +280,8 @@ impl Session<'_> {
         let mut scanner = DetachScanner::new(keys);
         let mut outlets = [Outlet::default(), Outlet::default()];
         let mut exit = None;
+        // The first output may have come in one read with the answer to the start; poll would not tell of it.
+        take_frames(connection, &mut outlets, &mut exit)?;
         loop {
             let idle = outlets.iter().all(|o| o.pending.is_empty());
             if idle && let Some(code) = exit {
@@ -342,15 +344,7 @@ impl Session<'_> {
             }
             if idle && ready[1].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
                 let open = connection.fill()?;
-                while let Some(frame) = connection.buffered()? {
-                    match frame.kind {
-                        FrameKind::Stdout => outlets[0].take(&frame.payload),
-                        FrameKind::Stderr => outlets[1].take(&frame.payload),
-                        FrameKind::Exit => exit = protocol::number(&frame.payload, 0),
-                        FrameKind::Failed => return Err(protocol::decode_error(&frame.payload)),
-                        _ => {}
-                    }
-                }
+                take_frames(connection, &mut outlets, &mut exit)?;
                 if !open && exit.is_none() {
                     return Err(Error::new(
                         Kind::System,
@@ -395,6 +389,24 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Sorts what has arrived: output to its outlet, the exit status to `exit`.
+fn take_frames(
+    connection: &mut Connection,
+    outlets: &mut [Outlet; 2],
+    exit: &mut Option<i32>,
+) -> Result<()> {
+    while let Some(frame) = connection.buffered()? {
+        match frame.kind {
+            FrameKind::Stdout => outlets[0].take(&frame.payload),
+            FrameKind::Stderr => outlets[1].take(&frame.payload),
+            FrameKind::Exit => *exit = protocol::number(&frame.payload, 0),
+            FrameKind::Failed => return Err(protocol::decode_error(&frame.payload)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl Outlet {
