@@ -147,7 +147,9 @@ impl Channel {
             let parts = &mut [IoSliceMut::new(&mut bytes)];
             match recvmsg(&self.0, parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+                // Told once, ahead of what the peer sent, when it ended with a message of ours unread (unix(7) says
+                // it of streams only): its last words are still there.
+                Err(rustix::io::Errno::CONNRESET) => {}
                 done => break done.map_err(errno)?.bytes,
             }
         };
@@ -183,6 +185,17 @@ mod tests {
 
     use super::*;
     use crate::runtime::step::Step;
+
+    #[test]
+    fn last_words_outlive_a_peer_that_did_not_listen() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        ours.send(Message::NetReady).unwrap();
+        let words = Message::Failed(Failed::new(Step::Exec, 2, Errno::ENOENT));
+        theirs.send(words).unwrap();
+        drop(theirs);
+        assert_eq!(ours.receive().unwrap().map(|(got, _)| got), Some(words));
+        assert!(ours.receive().unwrap().is_none());
+    }
 
     #[test]
     fn messages_survive_the_trip() {
