@@ -37,7 +37,13 @@ fn numeric_users_need_no_passwd_entry() {
     let out = home
         .pod(["run", "--rm", "--network=none", "-q", "numericuser"])
         .ok();
-    assert_eq!(out, "uid=1234 gid=5678 groups=5678");
+    // The kernel forbids setgroups(2) where there is one id.
+    let groups = if lane() == Lane::Bare {
+        ""
+    } else {
+        " groups=5678"
+    };
+    assert_eq!(out, format!("uid=1234 gid=5678{groups}"));
 }
 
 #[test]

@@ -412,10 +412,9 @@ impl TestHome {
             "containers changed by\n{done}"
         );
         assert_eq!(before.images, after.images, "images changed by\n{done}");
-        assert_eq!(
-            before.processes, after.processes,
-            "processes changed by\n{done}"
-        );
+        // One that was on its way out before may be gone now.
+        let new: Vec<_> = after.processes.difference(&before.processes).collect();
+        assert!(new.is_empty(), "processes left by\n{done}\n{new:#?}");
         assert_eq!(before.mounts, after.mounts, "mounts changed by\n{done}");
         let new: Vec<_> = after.files.difference(&before.files).collect();
         assert!(new.is_empty(), "files left by\n{done}\n{new:#?}");
