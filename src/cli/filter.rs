@@ -103,7 +103,7 @@ impl Filters {
 
 fn split(text: &str) -> Result<(&str, &str)> {
     match text.split_once('=') {
-        Some((key, value)) if key == "label!" => Ok(("label!", value)),
+        Some(("label!", value)) => Ok(("label!", value)),
         Some(pair) => Ok(pair),
         None => Err(Error::usage(format!("{text} is an invalid filter"))),
     }

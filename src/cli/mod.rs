@@ -58,13 +58,13 @@ fn dispatch(argv: Vec<OsString>, out: &mut Printer) -> Outcome {
             return Ok(Status::SUCCESS);
         }
         "help" => return help::of_words(&rest[1..], out),
-        word if word.starts_with('-') => return Err(usage::unknown_flag(word, "pod").into()),
+        word if word.starts_with('-') => return Err(usage::unknown_flag(word, "pod")),
         _ => {}
     }
     let (entry, path, rest) = match commands::lookup(rest) {
         commands::Lookup::Found { entry, path, rest } => (entry, path, rest),
         commands::Lookup::Group(name, rest) => return group(name, rest, out),
-        commands::Lookup::Unknown(err) => return Err(err.into()),
+        commands::Lookup::Unknown(err) => return Err(err),
     };
     invoke(entry, &path, globals, rest, &line, out)
 }

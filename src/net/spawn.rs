@@ -3,7 +3,7 @@
 //! Runs in: the monitor, and between fork and exec. The caller has one thread.
 
 use std::ffi::{CString, OsString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, ftruncate, getpid, getppid, pipe2, read};
 
 use crate::error::{Error, Kind, Result, Tried};
@@ -222,14 +222,6 @@ pub fn end(pid: Pid, wait: bool) {
     while let Err(Errno::EINTR) = waitpid(pid, flags) {}
 }
 
-/// Tells whether a helper of ours has ended, and reaps it.
-pub fn has_ended(pid: Pid) -> bool {
-    !matches!(
-        waitpid(pid, Some(WaitPidFlag::WNOHANG)),
-        Ok(WaitStatus::StillAlive)
-    )
-}
-
 fn c_strings(words: impl Iterator<Item = OsString>) -> Result<CStrings> {
     Ok(CStrings::new(
         words.map(c_string).collect::<Result<Vec<_>>>()?,
@@ -248,6 +240,8 @@ fn c_string(word: OsString) -> Result<CString> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]

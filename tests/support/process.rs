@@ -55,10 +55,10 @@ impl fmt::Display for Done {
             stdout,
             stderr,
         } = self;
-        write!(f, "$ {argv}\n")?;
+        writeln!(f, "$ {argv}")?;
         match signal {
-            Some(n) => write!(f, "killed by signal {n}\n")?,
-            None => write!(f, "exit status {code}\n")?,
+            Some(n) => writeln!(f, "killed by signal {n}")?,
+            None => writeln!(f, "exit status {code}")?,
         }
         write!(f, "--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
     }
@@ -89,6 +89,7 @@ impl Running {
         let reaper = Reaper::get();
         // Held over the spawn: a status that arrives now waits until its pid is known.
         let mut table = reaper.lock();
+        #[expect(clippy::zombie_processes, reason = "the reaper waits for every child")]
         let mut child = command
             .spawn()
             .unwrap_or_else(|err| panic!("cannot start `{argv}`: {err}"));
@@ -111,10 +112,6 @@ impl Running {
         stdin
             .write_all(bytes.as_ref())
             .expect("child reads its stdin");
-    }
-
-    pub fn close_stdin(&mut self) {
-        self.stdin = None;
     }
 
     pub fn signal(&self, signal: Signal) {

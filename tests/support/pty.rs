@@ -122,8 +122,4 @@ impl Terminal {
         done.stdout = String::from_utf8_lossy(bytes).into_owned();
         done
     }
-
-    pub fn pid(&self) -> nix::unistd::Pid {
-        self.child.as_ref().expect("not yet waited for").pid
-    }
 }

@@ -115,16 +115,6 @@ impl Registry {
     pub fn ca(&self) -> &Path {
         self.ca.as_deref().expect("started with tls")
     }
-
-    /// The registry's log so far once it contains `text`.
-    #[track_caller]
-    pub fn wait_for_log(&self, text: &str) -> String {
-        self.process.wait_for_err(text)
-    }
-
-    pub fn stop(&mut self) {
-        self.process.stop();
-    }
 }
 
 impl Drop for Registry {

@@ -218,7 +218,7 @@ fn is_shown(container: &Container) -> bool {
 
 fn sort(rows: &mut [Row], key: SortKey) {
     match key {
-        SortKey::Command => rows.sort_by(|a, b| a.command_text().cmp(&b.command_text())),
+        SortKey::Command => rows.sort_by_key(|a| a.command_text()),
         SortKey::Created => rows.sort_by_key(|row| row.created),
         SortKey::Id => rows.sort_by(|a, b| a.id.cmp(&b.id)),
         SortKey::Image => rows.sort_by(|a, b| a.image.cmp(&b.image)),

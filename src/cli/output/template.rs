@@ -34,6 +34,7 @@ pub struct Fields {
 }
 
 /// `--format`, read.
+#[expect(clippy::large_enum_variant, reason = "one value a command")]
 pub enum Format {
     /// `json`: one document.
     Json,

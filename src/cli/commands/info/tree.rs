@@ -12,7 +12,6 @@ pub enum Node {
     List(Vec<Node>),
     Text(String),
     Int(i64),
-    Float(f64),
     Bool(bool),
 }
 
@@ -69,7 +68,6 @@ impl Node {
             Self::List(items) => Value::Array(items.iter().map(|item| item.value(name)).collect()),
             Self::Text(text) => Value::String(text.clone()),
             Self::Int(number) => Value::from(*number),
-            Self::Float(number) => Value::from(*number),
             Self::Bool(truth) => Value::Bool(*truth),
         }
     }
@@ -132,7 +130,6 @@ impl Node {
             Self::Map(_) | Self::Free(_) | Self::List(_) => None,
             Self::Text(text) => Some(quoted(text)),
             Self::Int(number) => Some(number.to_string()),
-            Self::Float(number) => Some(number.to_string()),
             Self::Bool(truth) => Some(truth.to_string()),
         }
     }
