@@ -297,8 +297,10 @@ fn check_options(request: &CreateRequest, image: Option<&Image>) -> Result<()> {
             format!("{what}: not in this version"),
         ))
     };
-    if request.init {
-        return unsupported("--init");
+    if request.init && request.pid != NamespaceMode::Private {
+        return Err(Error::usage(
+            "cannot add init binary as PID 1 (PID namespace isn't private)",
+        ));
     }
     for opt in &request.security_opt {
         match opt {

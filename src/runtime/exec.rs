@@ -70,6 +70,7 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
                 preserve: target.preserve,
                 create_cwd: false,
                 single_id: target.single_id,
+                init: false,
             },
         )?,
         stdio: theirs_stdio,

@@ -342,6 +342,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             preserve: plan.preserve,
             create_cwd: plan.create_cwd,
             single_id,
+            init: plan.init,
         },
     )?;
     let asks_for_ids = own_ids && single_id && !process.is_root();

@@ -10,6 +10,7 @@
 //! | `mounts` `rootfs` | cli, monitor | mounts of the spec as prepared steps |
 //! | `process` | both sides | prepared before the fork, carried out after it: ids, capabilities, filter, exec |
 //! | `init` | init | the container's side, system calls only |
+//! | `init_program` | cli, monitor, init | the program that is pid 1 with `--init` |
 //! | `target` `user` | init | names and users resolved beneath the container's root |
 //! | `message` `step` | both sides | what they tell each other |
 //! | `words` | cli, monitor | a child's failure as an error |
@@ -18,6 +19,7 @@
 pub mod caps;
 pub mod exec;
 mod init;
+mod init_program;
 mod join;
 pub mod launch;
 mod message;

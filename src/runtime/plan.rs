@@ -29,6 +29,8 @@ pub struct LaunchPlan {
     pub preserve: Vec<OwnedFd>,
     /// Makes `process.cwd` when it is missing (an image's WORKDIR); a directory the user names must exist.
     pub create_cwd: bool,
+    /// `--init`: pid 1 is a small program of ours, which runs that of the spec, passes signals on and reaps orphans.
+    pub init: bool,
 }
 
 /// What becomes `/` of the container.

@@ -14,6 +14,7 @@ use crate::sys;
 use crate::sys::process::CStrings;
 
 use super::caps::{Cap, CapSet};
+use super::init_program::InitProgram;
 use super::message::{Channel, Message};
 use super::mounts::{c_string, inside};
 use super::plan::UserPlan;
@@ -29,6 +30,8 @@ const HOME_ROOM: usize = 1024;
 #[derive(Debug)]
 pub(super) struct ProcessPlan {
     argv: CStrings,
+    /// Executed in place of the program, to execute that.
+    init: Option<InitProgram>,
     envp: CStrings,
     /// Where `HOME=` waits for its value, when the caller has given none.
     home: Option<usize>,
@@ -62,6 +65,8 @@ pub(super) struct Extras {
     pub(super) preserve: Vec<OwnedFd>,
     pub(super) create_cwd: bool,
     pub(super) single_id: bool,
+    /// The program is to be a child of a small init.
+    pub(super) init: bool,
 }
 
 impl ProcessPlan {
@@ -95,13 +100,20 @@ impl ProcessPlan {
             Some(caps) => CapSet::from_oci(caps.bounding().as_ref().unwrap_or(&Default::default())),
             None => CapSet::EMPTY,
         };
+        let candidates = candidates(program, path.as_deref())?;
+        let above_preserved = 3 + extras.preserve.len() as i32;
+        let init = match extras.init {
+            true => Some(InitProgram::make(&argv, &candidates, above_preserved)?),
+            false => None,
+        };
         let own = std::fs::metadata("/proc/self/exe").tried(|| "look at \"/proc/self/exe\"")?;
         Ok(ProcessPlan {
             argv: CStrings::new(argv),
+            init,
             envp,
             home,
             searched: !program.contains('/'),
-            candidates: candidates(program, path.as_deref())?,
+            candidates,
             cwd: inside(process.cwd())?,
             create_cwd: extras.create_cwd,
             lookup: Lookup::parse(&extras.user.user, &extras.user.groups)?,
@@ -180,8 +192,14 @@ impl ProcessPlan {
         match self.prepare(root, user, stdio, channel) {
             Err(failed) => failed,
             Ok(program) => {
-                let errno = sys::process::execve(&self.candidates[program], &self.argv, &self.envp);
-                Failed::new(Step::Exec, program, errno)
+                let path = &self.candidates[program];
+                match &mut self.init {
+                    Some(init) => Failed::new(Step::Init, 0, init.execute(path, &self.envp)),
+                    None => {
+                        let errno = sys::process::execve(path, &self.argv, &self.envp);
+                        Failed::new(Step::Exec, program, errno)
+                    }
+                }
             }
         }
     }
@@ -211,6 +229,9 @@ impl ProcessPlan {
         // Not closed: `channel` reports the outcome until the exec closes it with all the rest.
         sys::fd::cloexec_from(3 + self.preserve.len() as u32).at(Step::CloseDescriptors, 0)?;
         sys::signal::reset_all().at(Step::Signals, 0)?;
+        if self.init.is_some() {
+            sys::signal::block_all().at(Step::Signals, 1)?;
+        }
         if let Some(mask) = self.umask {
             rustix::process::umask(Mode::from_raw_mode(mask));
         }

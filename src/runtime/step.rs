@@ -70,10 +70,12 @@ pub(super) enum Step {
     JoinNamespaces,
     Clone,
     Dumpable,
+    /// Executing the small program of `--init`.
+    Init,
 }
 
 impl Step {
-    const LAST: Step = Step::Dumpable;
+    const LAST: Step = Step::Init;
 
     fn from_number(number: u16) -> Option<Step> {
         ALL.iter().copied().find(|step| *step as u16 == number)
@@ -136,6 +138,7 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::JoinNamespaces,
     Step::Clone,
     Step::Dumpable,
+    Step::Init,
 ];
 
 /// A failure on its way from a child to its parent.

@@ -181,6 +181,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         Step::NoNewPrivileges => tried("set no_new_privs"),
         Step::Umask => tried("set the umask"),
         Step::Dumpable => tried("shield the starting process"),
+        Step::Init => tried("run the init of the container").hint("a seccomp profile of your own has to allow execveat"),
         Step::FindProgram | Step::ProgramIsDirectory | Step::ProgramIsPod | Step::Exec => {
             no_program(plan, &program, failed)
         }

@@ -4,7 +4,7 @@
 //!
 //! | file | calls |
 //! | --- | --- |
-//! | `process` | fork, clone3, execve, exit, ids and groups of one thread, rlimits |
+//! | `process` | fork, clone3, execve, execveat, exit, ids and groups of one thread, rlimits |
 //! | `mount` | `mount_setattr`, `umount2` on descriptors |
 //! | `fd` | close_range, moving descriptors to fixed numbers, owner of a namespace |
 //! | `seccomp` | loading a filter |

@@ -117,11 +117,17 @@ impl CStrings {
 
     /// Adds `prefix` with room for `room` bytes behind it, to be filled in later; returns its index.
     pub fn reserve(&mut self, prefix: &[u8], room: usize) -> usize {
+        let index = self.strings.len();
+        self.reserve_at(index, prefix, room);
+        index
+    }
+
+    /// [`CStrings::reserve`] in front of the string at `index`, which is at most the number of strings.
+    pub fn reserve_at(&mut self, index: usize, prefix: &[u8], room: usize) {
         let mut bytes = vec![0; prefix.len() + room + 1];
         bytes[..prefix.len()].copy_from_slice(prefix);
-        self.strings.push(bytes.into_boxed_slice());
+        self.strings.insert(index, bytes.into_boxed_slice());
         self.point();
-        self.strings.len() - 1
     }
 
     /// Puts `value` behind what the string at `index` holds, without allocating. Cut where the room ends.
@@ -146,6 +152,25 @@ pub fn execve(path: &CStr, argv: &CStrings, envp: &CStrings) -> Errno {
             path.as_ptr(),
             argv.pointers.as_ptr(),
             envp.pointers.as_ptr(),
+        )
+    };
+    Errno::last()
+}
+
+/// `execveat(2)` of the file that `file` is, whose name nobody looks up. Returns only on failure.
+///
+/// A close-on-exec descriptor will do, where the file is no script.
+pub fn execveat(file: BorrowedFd<'_>, argv: &CStrings, envp: &CStrings) -> Errno {
+    // SAFETY: the path is empty and ends in a nul; both arrays end in a null pointer and point to strings that `argv`
+    // and `envp` own.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            argv.pointers.as_ptr(),
+            envp.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH,
         )
     };
     Errno::last()

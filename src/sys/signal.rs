@@ -28,6 +28,11 @@ pub fn reset_all() -> Result<(), Errno> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
+/// Blocks every signal, in the program this process executes, too: none is lost before that program waits for them.
+pub fn block_all() -> Result<(), Errno> {
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
+}
+
 fn set(signal: Signal, to: SigHandler) -> Result<(), Errno> {
     let action = SigAction::new(to, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither ignoring nor the default action runs code of this process, so no handler can be unsound.

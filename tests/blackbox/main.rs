@@ -9,6 +9,7 @@ mod bad_input;
 mod bare;
 mod crash;
 mod image_config;
+mod init;
 mod lifecycle;
 mod net;
 mod pull;

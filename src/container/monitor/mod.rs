@@ -146,6 +146,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
         seccomp: job.plan.seccomp,
         preserve: job.preserve,
         create_cwd: record.request.workdir.is_none(),
+        init: record.request.init,
     })?;
     let pid = starting.pid().as_raw();
     let mut helper = job.network.start(&Netns {
