@@ -26,7 +26,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("oci_client", &["registry", "image"]),
     ("tar_core", &["storage"]),
     ("fuser", &["storage"]),
-    ("dirs", &["rootless"]),
+    // Named from the root, since a module of ours has the same name.
+    ("::dirs", &["rootless"]),
 ];
 
 fn level(module: &str) -> Option<usize> {

@@ -52,12 +52,12 @@ impl Dirs {
 
 /// `$XDG_DATA_HOME`, else `~/.local/share`.
 pub fn data_home(me: &Identity) -> Result<PathBuf> {
-    xdg(me, dirs::data_dir, ".local/share")
+    xdg(me, ::dirs::data_dir, ".local/share")
 }
 
 /// `$XDG_CONFIG_HOME`, else `~/.config`: the `<user>` of Podman's configuration files.
 pub fn config_home(me: &Identity) -> Result<PathBuf> {
-    xdg(me, dirs::config_dir, ".config")
+    xdg(me, ::dirs::config_dir, ".config")
 }
 
 /// The crate `dirs` asks the C library where HOME is not set, so it is used only where it is.

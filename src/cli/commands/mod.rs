@@ -271,6 +271,7 @@ pub const COMMANDS: &[Entry] = &[
 pub const PARENTS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
+    ("system", "Look at pod itself"),
 ];
 
 /// Commands of Podman that this version does not have.
@@ -309,7 +310,6 @@ const LATER: &[&str] = &[
     "search",
     "secret",
     "stats",
-    "system",
     "top",
     "umount",
     "unmount",
