@@ -23,8 +23,8 @@ pub struct Containers {
     pub annotations: Vec<String>,
     pub base_hosts_file: Option<String>,
     pub cgroupns: Option<String>,
-    /// Replaces Podman's list of capabilities.
-    pub default_capabilities: Vec<String>,
+    /// Replaces Podman's list of capabilities; an empty list takes all of them away.
+    pub default_capabilities: Option<Vec<String>>,
     pub default_sysctls: Vec<String>,
     pub default_ulimits: Vec<String>,
     pub devices: Vec<String>,
@@ -45,12 +45,14 @@ pub struct Containers {
     pub mounts: Vec<String>,
     pub netns: Option<String>,
     pub no_hosts: Option<bool>,
+    pub oom_score_adj: Option<i64>,
     pub pidns: Option<String>,
-    /// A default: holds only where the pids controller is.
+    /// A default that holds only where the pids controller is; containers of this version stay in the caller's
+    /// cgroup, so it is nowhere.
     pub pids_limit: Option<i64>,
     pub privileged: Option<bool>,
     pub read_only: Option<bool>,
-    pub seccomp_profile: Option<PathBuf>,
+    pub seccomp_profile: Option<String>,
     pub shm_size: Option<String>,
     pub tz: Option<String>,
     pub umask: Option<String>,
@@ -62,7 +64,7 @@ pub struct Containers {
     pub pasta_options: Vec<String>,
     // [engine]
     pub detach_keys: Option<String>,
-    /// Environment of `pod` itself, `NAME=value`.
+    /// Environment of `pod` itself, `NAME=value`; refused.
     pub engine_env: Vec<String>,
     pub helper_binaries_dir: Vec<PathBuf>,
     pub image_parallel_copies: Option<u32>,
@@ -122,7 +124,6 @@ impl Containers {
     fn apply_containers(&mut self, section: Section<'_>) -> Result<()> {
         for (key, to) in [
             ("annotations", &mut self.annotations),
-            ("default_capabilities", &mut self.default_capabilities),
             ("default_sysctls", &mut self.default_sysctls),
             ("default_ulimits", &mut self.default_ulimits),
             ("devices", &mut self.devices),
@@ -163,10 +164,17 @@ impl Containers {
         ] {
             set(to, section.bool(key)?);
         }
+        if section.list("default_capabilities")?.is_some() {
+            let capabilities = self.default_capabilities.get_or_insert_default();
+            section.merge_list("default_capabilities", capabilities)?;
+        }
+        set(&mut self.oom_score_adj, section.integer("oom_score_adj")?);
         set(&mut self.pids_limit, section.integer("pids_limit")?);
         set(
             &mut self.seccomp_profile,
-            section.string("seccomp_profile")?.map(PathBuf::from),
+            section
+                .string("seccomp_profile")?
+                .filter(|text| !text.is_empty()),
         );
         if let Some(bytes) = section.integer("log_size_max")? {
             self.log_size_max = u64::try_from(bytes).ok().filter(|&bytes| bytes > 0);

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::rootless::dirs;
 use crate::rootless::identity::Identity;
 
@@ -41,7 +41,7 @@ impl Storage {
         {
             let file = PathBuf::from(file);
             found.apply(&files::must_read(&file)?, &file, Whose::Users, &home)?;
-            return Ok(found);
+            return found.checked();
         }
         let places = files::places(me);
         let (system, user) = places.split_at(places.len().min(2));
@@ -58,7 +58,27 @@ impl Storage {
                 found.apply(&text, &file, Whose::Users, &home)?;
             }
         }
-        Ok(found)
+        found.checked()
+    }
+
+    /// Refuses what our store cannot be.
+    fn checked(self) -> Result<Self> {
+        let refused = |key: String, why: &str| {
+            let message = format!("use {key} of storage.conf: {why} in this version of pod");
+            Err(Error::new(Kind::Unsupported, message))
+        };
+        if let Some(driver) = &self.driver
+            && !matches!(driver.as_str(), "overlay" | "overlay2")
+        {
+            return refused(format!("driver = {driver:?}"), "overlay is the only driver");
+        }
+        if let Some(store) = self.additional_image_stores.first() {
+            return refused(
+                format!("additionalimagestores = [{store:?}]"),
+                "further stores are not available",
+            );
+        }
+        Ok(self)
     }
 
     fn apply(&mut self, text: &str, file: &Path, whose: Whose, home: &Home) -> Result<()> {
@@ -87,11 +107,9 @@ impl Storage {
             self.driver = Some(driver);
         }
         if let Some(stores) = options.list("additionalimagestores")? {
-            self.additional_image_stores = stores
-                .items
-                .into_iter()
-                .filter_map(|store| path(Some(store)))
-                .collect();
+            let stores = stores.items.into_iter().filter(|store| !store.is_empty());
+            let expand = |text: String| files::expand(&text, &|name| home.variable(name)).into();
+            self.additional_image_stores = stores.map(expand).collect();
         }
         self.file = Some(file.to_owned());
         Ok(())
@@ -219,5 +237,27 @@ mod tests {
             found.additional_image_stores,
             [PathBuf::from("/shared/store")]
         );
+        let cases = [
+            ("driver=\"overlay\"", None),
+            ("driver=\"\"", None),
+            ("[storage.options]\nadditionalimagestores=[]", None),
+            (
+                "driver=\"vfs\"",
+                Some(
+                    "use driver = \"vfs\" of storage.conf: overlay is the only driver in this version of pod",
+                ),
+            ),
+            (
+                "[storage.options]\nadditionalimagestores=[\"/a\"]",
+                Some(
+                    "use additionalimagestores = [\"/a\"] of storage.conf: further stores are not available in this version of pod",
+                ),
+            ),
+        ];
+        for (text, want) in cases {
+            let checked = applied(&[(Whose::Users, &format!("[storage]\n{text}"))]).checked();
+            let refused = checked.err().map(|err| err.to_string());
+            assert_eq!(refused.as_deref(), want, "{text}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::image::Image;
-use crate::net::{self, NetPlan, NetworkMode, PortMapping};
+use crate::net::{self, NetPlan, NetworkMode, PortMapping, Protocol};
 use crate::userns;
 
 use super::clock;
@@ -86,7 +86,7 @@ impl Containers {
             ));
         }
         let plan = match will_start || ports.iter().any(|port| port.host_port == 0) {
-            true => Some(net::prepare(&network, &mut ports, &self.dirs.run)?),
+            true => Some(self.prepare_network(&network, &mut ports)?),
             false => None,
         };
         let Merged {
@@ -128,6 +128,24 @@ impl Containers {
             seed,
             network: plan.filter(|_| will_start),
         })
+    }
+
+    /// [`net::prepare_naming`], where the containers of this store are the possible holders of a busy port.
+    pub(super) fn prepare_network(
+        &self,
+        network: &NetworkMode,
+        ports: &mut Vec<PortMapping>,
+    ) -> Result<NetPlan> {
+        let holder = |port: u16, protocol: Protocol| {
+            let (all, _) = self.list().ok()?;
+            let mut all = all.iter().filter(|container| container.state.is_alive());
+            let found = all.find(|container| {
+                let mut ports = container.record.ports.iter();
+                ports.any(|p| p.protocol == protocol && p.host_ports().contains(&port))
+            })?;
+            Some(format!("container {:?}", found.record.name))
+        };
+        net::prepare_naming(network, ports, &self.dirs.run, Some(&holder))
     }
 
     /// A name that a container has is refused, unless `--replace`.

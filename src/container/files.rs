@@ -11,14 +11,20 @@ use crate::net::{NetStatus, NetworkMode, hosts};
 
 use super::engine::Containers;
 use super::record::Record;
+use super::request::BaseHosts;
 
 /// Writes them; what a container without network needs is written too, as Podman does.
 pub(super) fn prepare(engine: &Containers, record: &Record, status: &NetStatus) -> Result<()> {
     let dir = engine.run_dir(&record.id);
     if !matches!(record.network, NetworkMode::Container { .. }) {
         let request = &record.request;
-        // As Podman's default: names of the host's own file hold inside too.
-        let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let base = match &request.base_hosts {
+            // As Podman's default: names of the host's own file hold inside too.
+            None => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+            Some(BaseHosts::None) => String::new(),
+            Some(BaseHosts::File(path)) => fs::read_to_string(path)
+                .tried(|| format!("read base hosts file {}", path.display()))?,
+        };
         let names = hosts::Names {
             added: &request.add_host,
             own: &[&record.hostname, &record.name],

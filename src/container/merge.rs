@@ -114,6 +114,9 @@ fn env(
         vars.set("TERM", "xterm");
     }
     vars.set("HOSTNAME", hostname);
+    for (name, value) in &request.default_env {
+        vars.set(name, value);
+    }
     if let Some(of_image) = image.and_then(|c| c.env().as_ref()) {
         for line in of_image {
             let (name, value) = line.split_once('=').unwrap_or((line, ""));

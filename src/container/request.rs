@@ -26,6 +26,8 @@ pub struct CreateRequest {
     pub entrypoint: Option<Vec<String>>,
     /// `-e`, `--env-file`, in order, already resolved against the host (`-e NAME`).
     pub env: Vec<(String, String)>,
+    /// Defaults below the image's own variables, as Podman's `env` of containers.conf.
+    pub default_env: Vec<(String, String)>,
     pub unset_env: Vec<String>,
     pub unset_env_all: bool,
     pub workdir: Option<String>,
@@ -59,7 +61,11 @@ pub struct CreateRequest {
     /// `--add-host NAME:IP`, the address already checked or `host-gateway`.
     pub add_host: Vec<(String, String)>,
     pub no_hosts: bool,
+    /// The file whose entries the container's hosts file has too; `None`: that of the host.
+    pub base_hosts: Option<BaseHosts>,
     pub no_hostname: bool,
+    /// What `cap_add` and `cap_drop` change; `None`: Podman's eleven.
+    pub default_capabilities: Option<Vec<String>>,
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
     pub security_opt: Vec<SecurityOpt>,
@@ -136,6 +142,13 @@ pub struct MountOptions {
     pub chown: bool,
     /// `O`: a throw-away overlay above the source.
     pub overlay: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "from", content = "path")]
+pub enum BaseHosts {
+    None,
+    File(PathBuf),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -328,7 +328,13 @@ fn bounding_set(record: &Record) -> Result<CapSet> {
     let request = &record.request;
     match request.privileged {
         true => CapSet::merge(CapSet::ALL, &Vec::<String>::new(), &request.cap_drop),
-        false => CapSet::merge(CapSet::DEFAULT, &request.cap_add, &request.cap_drop),
+        false => {
+            let base = match &request.default_capabilities {
+                Some(names) => CapSet::parse(names)?,
+                None => CapSet::DEFAULT,
+            };
+            CapSet::merge(base, &request.cap_add, &request.cap_drop)
+        }
     }
 }
 

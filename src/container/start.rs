@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::error::{Error, Kind, Result, Tried};
 use crate::image::Image;
-use crate::net::{self, NetPlan};
+use crate::net::NetPlan;
 use crate::state::{Durable, Lock};
 use crate::sys;
 use crate::sys::process::Forked;
@@ -83,7 +83,7 @@ impl Container {
         me.state = me.engine.load_state(&me.record.id)?;
         let plan = me.engine.plan(&me.record)?;
         let mut ports = me.record.ports.clone();
-        let network = net::prepare(&me.record.network, &mut ports, &me.engine.dirs.run)?;
+        let network = me.engine.prepare_network(&me.record.network, &mut ports)?;
         let start = Start {
             engine: &me.engine,
             record: &me.record,

@@ -7,6 +7,7 @@ mod support;
 
 mod bad_input;
 mod bare;
+mod config;
 mod crash;
 mod image_config;
 mod init;

@@ -57,6 +57,9 @@ fn every_form_of_publish_is_told_by_port_and_ps() {
         format!("0.0.0.0:{c}")
     );
     assert!(home.pod(["port", "web", "82"]).ok().starts_with("0.0.0.0:"));
+    let again = format!("-p={c}:53/udp");
+    let says = ["address already in use by container \"web\""];
+    home.refuses(["run", &again, "busybox", "true"], 125, &says);
     let ports = home.pod(["ps", "--format", "{{.Ports}}"]).ok();
     for part in [
         format!("0.0.0.0:{a}->80/tcp"),

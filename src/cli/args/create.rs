@@ -117,8 +117,8 @@ pub struct ProcessArgs {
     #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,
     /// Run a small init that reaps processes and passes signals on
-    #[arg(long)]
-    pub init: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pub init: Option<bool>,
     /// Signal that asks the container to end (default TERM)
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
@@ -162,8 +162,8 @@ pub struct FileArgs {
     #[arg(long, value_name = "TARGET[:OPTIONS]")]
     pub tmpfs: Vec<String>,
     /// Make the container's own files read-only
-    #[arg(long)]
-    pub read_only: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pub read_only: Option<bool>,
     /// With --read-only: keep /tmp, /run and the like writable (default true)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
     pub read_only_tmpfs: Option<bool>,
@@ -201,8 +201,8 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "NAME:IP")]
     pub add_host: Vec<String>,
     /// Leave the image's /etc/hosts alone
-    #[arg(long)]
-    pub no_hosts: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pub no_hosts: Option<bool>,
     /// Leave the image's /etc/hostname alone
     #[arg(long)]
     pub no_hostname: bool,
@@ -233,8 +233,8 @@ pub struct SecurityArgs {
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
     pub cap_drop: Vec<String>,
     /// All capabilities and devices, no filter of system calls
-    #[arg(long)]
-    pub privileged: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pub privileged: Option<bool>,
     /// no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)
     #[arg(long, value_name = "OPTION")]
     pub security_opt: Vec<String>,

@@ -86,7 +86,7 @@ fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
         .transpose()?;
     request.group_add = lines("--group-add", &args.group_add)?;
     request.workdir = args.workdir.clone().filter(|dir| !dir.is_empty());
-    request.init = args.init;
+    request.init = args.init == Some(true);
     request.stop_signal = args.stop_signal.as_deref().map(signal::parse).transpose()?;
     request.stop_timeout = args.stop_timeout;
     request.timeout = args.timeout.filter(|&seconds| seconds > 0);
@@ -114,7 +114,7 @@ fn entrypoint(text: &str) -> Vec<String> {
     }
 }
 
-fn timezone(zone: &str) -> Result<Option<String>> {
+pub(super) fn timezone(zone: &str) -> Result<Option<String>> {
     if zone.is_empty() || zone == "local" {
         return Ok((zone == "local").then(|| zone.to_owned()));
     }
@@ -130,14 +130,14 @@ fn timezone(zone: &str) -> Result<Option<String>> {
     .hint("--tz takes a name below /usr/share/zoneinfo of this host, or \"local\""))
 }
 
-fn umask(text: &str) -> Result<u32> {
+pub(super) fn umask(text: &str) -> Result<u32> {
     u32::from_str_radix(text, 8)
         .ok()
         .filter(|mask| *mask <= 0o777 && !text.starts_with(['+', '-']))
         .ok_or_else(|| Error::usage(format!("invalid umask string {text}: invalid argument")))
 }
 
-fn oom_score_adj(score: i64) -> Result<i32> {
+pub(super) fn oom_score_adj(score: i64) -> Result<i32> {
     i32::try_from(score)
         .ok()
         .filter(|score| (-1000..=1000).contains(score))
@@ -154,7 +154,7 @@ fn files(args: &FileArgs, request: &mut CreateRequest) -> Result<()> {
     let tmpfs = args.tmpfs.iter().map(|text| mounts::tmpfs(text));
     request.mounts = volumes.chain(long).chain(tmpfs).collect::<Result<_>>()?;
     mounts::check(&request.mounts)?;
-    request.read_only = args.read_only;
+    request.read_only = args.read_only == Some(true);
     request.read_only_tmpfs = args.read_only_tmpfs;
     request.image_volumes = match args.image_volume.as_deref() {
         None | Some("" | "bind" | "anonymous") => ImageVolumes::Anonymous,
@@ -194,9 +194,9 @@ fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<
     for text in &args.add_host {
         add_host(text, &mut request.add_host)?;
     }
-    request.no_hosts = args.no_hosts;
+    request.no_hosts = args.no_hosts == Some(true);
     request.no_hostname = args.no_hostname;
-    if args.no_hosts && !args.add_host.is_empty() {
+    if request.no_hosts && !args.add_host.is_empty() {
         return Err(Error::usage(
             "--no-hosts and --add-host cannot be set together",
         ));
@@ -248,7 +248,7 @@ fn protection(
     request: &mut CreateRequest,
     find: FindContainer<'_>,
 ) -> Result<()> {
-    request.privileged = args.privileged;
+    request.privileged = args.privileged == Some(true);
     CapSet::merge(CapSet::EMPTY, &args.cap_add, &args.cap_drop)?;
     request.cap_add = args.cap_add.clone();
     request.cap_drop = args.cap_drop.clone();
@@ -277,23 +277,7 @@ fn protection(
 
 fn log(driver: Option<&str>, options: &[String]) -> Result<LogRequest> {
     let mut log = LogRequest {
-        driver: match driver {
-            None | Some("" | "k8s-file" | "json-file") => LogDriver::K8sFile,
-            Some("none") => LogDriver::None,
-            Some("passthrough") => LogDriver::Passthrough,
-            Some(later @ ("journald" | "passthrough-tty")) => {
-                return Err(Error::new(
-                    Kind::Unsupported,
-                    format!("--log-driver {later} is not available in this version of pod"),
-                )
-                .hint("use k8s-file, none or passthrough"));
-            }
-            Some(other) => {
-                return Err(Error::usage(format!(
-                    "invalid log driver {other:?}: invalid argument"
-                )));
-            }
-        },
+        driver: log_driver(driver.unwrap_or_default())?,
         ..LogRequest::default()
     };
     for option in options {
@@ -313,8 +297,25 @@ fn log(driver: Option<&str>, options: &[String]) -> Result<LogRequest> {
     Ok(log)
 }
 
+/// `--log-driver`; an empty word is the default.
+pub(super) fn log_driver(text: &str) -> Result<LogDriver> {
+    match text {
+        "" | "k8s-file" | "json-file" => Ok(LogDriver::K8sFile),
+        "none" => Ok(LogDriver::None),
+        "passthrough" => Ok(LogDriver::Passthrough),
+        later @ ("journald" | "passthrough-tty") => Err(Error::new(
+            Kind::Unsupported,
+            format!("--log-driver {later} is not available in this version of pod"),
+        )
+        .hint("use k8s-file, none or passthrough")),
+        other => Err(Error::usage(format!(
+            "invalid log driver {other:?}: invalid argument"
+        ))),
+    }
+}
+
 /// What no combination of flags can mean.
-fn conflicts(request: &CreateRequest) -> Result<()> {
+pub(super) fn conflicts(request: &CreateRequest) -> Result<()> {
     if request.uts == NamespaceMode::Host && request.hostname.is_some() {
         return Err(Error::usage(
             "cannot set hostname when running in the host UTS namespace: invalid configuration",
@@ -333,7 +334,7 @@ fn is_mask(option: &crate::container::request::SecurityOpt) -> bool {
 }
 
 /// Refuses control characters: such a value would write further lines into the container's /etc.
-fn one_line(flag: &str, text: &str) -> Result<String> {
+pub(super) fn one_line(flag: &str, text: &str) -> Result<String> {
     if text.chars().any(char::is_control) {
         return Err(Error::usage(format!(
             "{flag} {text:?}: control characters are not allowed"
@@ -342,7 +343,7 @@ fn one_line(flag: &str, text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn lines(flag: &str, texts: &[String]) -> Result<Vec<String>> {
+pub(super) fn lines(flag: &str, texts: &[String]) -> Result<Vec<String>> {
     texts
         .iter()
         .filter(|text| !text.is_empty())

@@ -43,16 +43,19 @@ pub fn prepare(
     // Everything the user wrote is judged before anything is fetched.
     let find = |name: &str| Ok(ctx.containers()?.find(name)?.id().to_owned());
     let mut request = request::request(args, name, command, &find)?;
-    defaults::apply(ctx.config()?, &mut request)?;
+    defaults::apply(ctx.config()?, args, &mut request, &find)?;
     request.create_command = ctx.command_line();
     let policy = match args.pull.as_deref() {
         Some(text) => text.parse()?,
         None => match ctx.config()?.pull_policy.as_deref() {
-            Some(text) => text.parse()?,
+            Some(text) => text
+                .parse()
+                .map_err(|err: Error| err.context("use pull_policy of containers.conf"))?,
             None => PullPolicy::Missing,
         },
     };
-    let options = args.registry.options(&args.platform)?;
+    let mut options = args.registry.options(&args.platform)?;
+    defaults::pull(ctx.config()?, &mut options)?;
     if args.rootfs {
         return Ok((request, None));
     }

@@ -1,5 +1,6 @@
 //! `pull`: images from a registry. The last line of each is its id; everything else goes to stderr.
 
+use crate::cli::args::defaults;
 use crate::cli::args::later::{Later, refused};
 use crate::cli::args::registry::{PlatformArgs, RegistryArgs};
 use crate::cli::context::Context;
@@ -46,7 +47,8 @@ pub fn run(args: &PullArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         return Err(Error::usage("requires at least 1 arg(s), only received 0").into());
     }
     let policy: PullPolicy = args.policy.parse()?;
-    let options = args.registry.options(&args.platform)?;
+    let mut options = args.registry.options(&args.platform)?;
+    defaults::pull(ctx.config()?, &mut options)?;
     let images = ctx.images()?;
     let mut progress = progress::renderer(args.quiet);
     let mut failures = Failures::default();

@@ -115,7 +115,7 @@ pub fn describe(ctx: &Context) -> Result<Node> {
         (
             "Security",
             "security",
-            security(config.seccomp_profile.as_deref()),
+            security(config.seccomp_profile.as_deref().map(Path::new)),
         ),
         ("ServiceIsRemote", "serviceIsRemote", Node::Bool(false)),
         ("SingleID", "singleId", Node::Bool(chosen.maps.is_single())),
