@@ -62,7 +62,8 @@ impl Container {
         Ok(report)
     }
 
-    /// Sends one signal to the container's first process.
+    /// Sends one signal to the container's first process. SIGKILL leaves no choice, so its end is waited for: a
+    /// script's `kill` and `rm` follow each other faster than a monitor writes.
     pub fn kill(&self, options: &KillOptions) -> Result<()> {
         let mut me = self.clone();
         let alive = me.refresh()?
@@ -83,7 +84,12 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("kill"));
         }
-        me.signal(options.signal)
+        if options.signal != libc::SIGKILL {
+            return me.signal(options.signal);
+        }
+        let mut watch = me.watch()?;
+        me.signal(options.signal)?;
+        watch.wait(Some(AFTER_KILL)).map(drop)
     }
 
     /// Waits for any of `conditions` (none: stopped) and returns the exit status, -1 while there is none.

@@ -140,6 +140,10 @@ fn kill_sends_any_signal() {
     assert!(done.stderr.contains("container state improper"), "{done}");
     let done = home.pod(["kill", "-s", "NOSUCH", "k"]).code(125);
     assert!(done.stderr.contains("invalid signal"), "{done}");
+    // SIGKILL is waited for: rm may follow at once.
+    assert_eq!(home.pod(["start", "k"]).ok(), "k");
+    assert_eq!(home.pod(["kill", "k"]).ok(), "k");
+    assert_eq!(home.pod(["rm", "k"]).ok(), "k");
 }
 
 #[test]
