@@ -9,6 +9,7 @@ mod bad_input;
 mod bare;
 mod config;
 mod crash;
+mod environment;
 mod image_config;
 mod init;
 mod lifecycle;

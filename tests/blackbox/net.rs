@@ -1,7 +1,7 @@
 //! Networks: ports in all forms, addresses seen by both sides, what is closed, what is refused.
 
 use crate::support::network::{CLIENT, HOST, Network, fetch, free_port, try_fetch};
-use crate::support::{TestHome, process};
+use crate::support::{TestHome, process, skip};
 
 #[track_caller]
 fn nginx(home: &TestHome, flags: &[&str]) -> String {
@@ -229,4 +229,82 @@ fn the_helper_goes_with_its_container() {
     assert_eq!(helpers.len(), 1, "{:?}", process::descendants());
     home.pod(["rm", "-f", "-t", "0", &id]).ok();
     process::wait_gone(helpers[0]);
+}
+
+#[test]
+fn a_range_and_ipv6_carry_traffic() {
+    let home = TestHome::with_busybox();
+    let first = free_range(2);
+    let range = format!("127.0.0.1:{first}-{}:8080-8081", first + 1);
+    let six = free_port();
+    let publish_six = format!("[::1]:{six}:8080");
+    let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let mut words = vec!["run", "-d", "--name=web", "-p", &range];
+    if has_ipv6 {
+        words.extend(["-p", &publish_six]);
+    }
+    let script = "httpd -p 8080 -h /srv; exec httpd -f -p 8081 -h /srv";
+    words.extend(["busybox", "sh", "-c", script]);
+    home.pod(words).ok();
+    for port in [first, first + 1] {
+        assert!(fetch(&format!("127.0.0.1:{port}")).contains("hello from busybox"));
+    }
+    if has_ipv6 {
+        assert!(fetch(&format!("[::1]:{six}")).contains("hello from busybox"));
+    } else {
+        skip("no IPv6 on this host");
+    }
+}
+
+#[test]
+fn udp_goes_both_ways() {
+    let home = TestHome::with_nginx(); // for its perl
+    let port = free_port();
+    let publish = format!("127.0.0.1:{port}:5353/udp");
+    let echo = "socket(S, PF_INET, SOCK_DGRAM, 0); bind(S, sockaddr_in(5353, INADDR_ANY)); $| = 1; print qq(ready\n);
+        while ($from = recv(S, $data, 99, 0)) { send(S, $data, 0, $from) }";
+    let perl = ["--entrypoint=perl", "nginx", "-MSocket", "-e", echo];
+    let words = ["run", "-d", "--name=udp", "-p", &publish]
+        .into_iter()
+        .chain(perl);
+    home.pod(words).ok();
+    home.spawn(["logs", "-f", "udp"]).wait_for("ready");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(process::TIMEOUT)).unwrap();
+    socket
+        .send_to(b"there and back", ("127.0.0.1", port))
+        .unwrap();
+    let mut answer = [0; 99];
+    let (len, from) = socket.recv_from(&mut answer).unwrap();
+    assert_eq!(
+        (&answer[..len], from.port()),
+        (b"there and back".as_slice(), port)
+    );
+}
+
+/// The first of `count` ports in a row of loopback that were free a moment ago.
+fn free_range(count: u16) -> u16 {
+    loop {
+        let first = free_port();
+        let listen = |port| std::net::TcpListener::bind(("127.0.0.1", port));
+        if (first..first + count)
+            .map(listen)
+            .all(|bound| bound.is_ok())
+        {
+            return first;
+        }
+    }
+}
+
+#[test]
+fn host_ports_are_chosen_free_and_apart() {
+    let home = TestHome::with_registry();
+    for name in ["a", "b", "c"] {
+        home.pod(["run", "-d", "-q", "-P", "--name", name, "web"])
+            .ok();
+    }
+    let ports: std::collections::BTreeSet<_> = ["a", "b", "c"]
+        .map(|name| home.pod(["port", name, "80"]).ok())
+        .into();
+    assert_eq!(ports.len(), 3, "{ports:?}");
 }

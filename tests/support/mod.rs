@@ -48,6 +48,19 @@ pub fn lane() -> Lane {
     }
 }
 
+/// Prints why a part of a test cannot run here. `scripts/test` compares these with `scripts/skips`.
+pub fn skip(reason: &str) {
+    use std::io::Write;
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    let line = format!("skipped: {test}: {reason}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(list) = std::env::var_os("POD_TEST_SKIPS") {
+        let file = fs::OpenOptions::new().append(true).create(true).open(list);
+        file.and_then(|mut f| f.write_all(line.as_bytes()))
+            .expect("the list of skips is writable");
+    }
+}
+
 /// One user's own HOME, store and runtime directory; checks on drop that nothing is left, then removes it.
 pub struct TestHome {
     pub dir: PathBuf,

@@ -11,6 +11,7 @@ use super::{images, make_scratch};
 pub struct Registry {
     process: Running,
     port: u16,
+    /// Configuration, log-ins, certificates, and the storage where it is the registry's own.
     scratch: PathBuf,
     ca: Option<PathBuf>,
 }
@@ -28,7 +29,12 @@ impl Registry {
     /// Serves the shared images and takes none.
     #[track_caller]
     pub fn shared() -> Self {
-        Self::run(&images::storage(), true, Guard::default())
+        Self::run(
+            &images::storage(),
+            make_scratch("registry"),
+            true,
+            Guard::default(),
+        )
     }
 
     /// An empty registry that images can be pushed to.
@@ -41,20 +47,17 @@ impl Registry {
     #[track_caller]
     pub fn guarded(guard: Guard<'_>) -> Self {
         let scratch = make_scratch("registry");
-        let mut registry = Self::run(&scratch.join("storage"), false, guard);
-        registry.scratch = scratch;
-        registry
+        Self::run(&scratch.join("storage"), scratch, false, guard)
     }
 
     /// A registry that stores below `storage`, which stays.
     #[track_caller]
     pub fn over(storage: &Path) -> Self {
-        Self::run(storage, false, Guard::default())
+        Self::run(storage, make_scratch("registry"), false, Guard::default())
     }
 
     #[track_caller]
-    fn run(storage: &Path, read_only: bool, guard: Guard<'_>) -> Self {
-        let scratch = make_scratch("registry");
+    fn run(storage: &Path, scratch: PathBuf, read_only: bool, guard: Guard<'_>) -> Self {
         let mut config = format!(
             "version: 0.1\nlog: {{level: info, formatter: text}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  \
              delete: {{enabled: true}}\n  maintenance: {{readonly: {{enabled: {read_only}}}, uploadpurging: {{enabled: false}}}}\n\
