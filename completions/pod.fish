@@ -66,6 +66,7 @@ complete -c pod -n "__fish_pod_using_subcommand run" -l http-proxy -d 'Pass the 
 complete -c pod -n "__fish_pod_using_subcommand run" -s u -l user -d 'User and group, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l init -d 'Run a small init that reaps processes and passes signals on' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l timeout -d 'Seconds the container may run' -r
@@ -78,6 +79,7 @@ complete -c pod -n "__fish_pod_using_subcommand run" -l detach-keys -d 'Keys tha
 complete -c pod -n "__fish_pod_using_subcommand run" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l read-only -d 'Make the container\'s own files read-only' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
@@ -87,11 +89,13 @@ complete -c pod -n "__fish_pod_using_subcommand run" -s p -l publish -d 'Publish
 complete -c pod -n "__fish_pod_using_subcommand run" -l expose -d 'Expose a port or range (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l dns -d 'Name server (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand run" -l privileged -d 'All capabilities and devices, no filter of system calls' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
@@ -118,12 +122,8 @@ complete -c pod -n "__fish_pod_using_subcommand run" -s t -l tty -d 'Give the co
 complete -c pod -n "__fish_pod_using_subcommand run" -s q -l quiet -d 'Do not show the progress of a pull'
 complete -c pod -n "__fish_pod_using_subcommand run" -l rootfs -d 'Use a directory instead of an image'
 complete -c pod -n "__fish_pod_using_subcommand run" -l unsetenv-all -d 'Remove all variables of the image'
-complete -c pod -n "__fish_pod_using_subcommand run" -l init -d 'Run a small init that reaps processes and passes signals on'
-complete -c pod -n "__fish_pod_using_subcommand run" -l read-only -d 'Make the container\'s own files read-only'
 complete -c pod -n "__fish_pod_using_subcommand run" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
-complete -c pod -n "__fish_pod_using_subcommand run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
 complete -c pod -n "__fish_pod_using_subcommand run" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
-complete -c pod -n "__fish_pod_using_subcommand run" -l privileged -d 'All capabilities and devices, no filter of system calls'
 complete -c pod -n "__fish_pod_using_subcommand run" -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand create" -l name -d 'Name of the container (default: a made-up one)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
@@ -143,6 +143,7 @@ complete -c pod -n "__fish_pod_using_subcommand create" -l http-proxy -d 'Pass t
 complete -c pod -n "__fish_pod_using_subcommand create" -s u -l user -d 'User and group, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l init -d 'Run a small init that reaps processes and passes signals on' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l timeout -d 'Seconds the container may run' -r
@@ -155,6 +156,7 @@ complete -c pod -n "__fish_pod_using_subcommand create" -l detach-keys -d 'Keys 
 complete -c pod -n "__fish_pod_using_subcommand create" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l read-only -d 'Make the container\'s own files read-only' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
@@ -164,11 +166,13 @@ complete -c pod -n "__fish_pod_using_subcommand create" -s p -l publish -d 'Publ
 complete -c pod -n "__fish_pod_using_subcommand create" -l expose -d 'Expose a port or range (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l dns -d 'Name server (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand create" -l privileged -d 'All capabilities and devices, no filter of system calls' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
@@ -194,12 +198,8 @@ complete -c pod -n "__fish_pod_using_subcommand create" -s t -l tty -d 'Give the
 complete -c pod -n "__fish_pod_using_subcommand create" -s q -l quiet -d 'Do not show the progress of a pull'
 complete -c pod -n "__fish_pod_using_subcommand create" -l rootfs -d 'Use a directory instead of an image'
 complete -c pod -n "__fish_pod_using_subcommand create" -l unsetenv-all -d 'Remove all variables of the image'
-complete -c pod -n "__fish_pod_using_subcommand create" -l init -d 'Run a small init that reaps processes and passes signals on'
-complete -c pod -n "__fish_pod_using_subcommand create" -l read-only -d 'Make the container\'s own files read-only'
 complete -c pod -n "__fish_pod_using_subcommand create" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
-complete -c pod -n "__fish_pod_using_subcommand create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
 complete -c pod -n "__fish_pod_using_subcommand create" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
-complete -c pod -n "__fish_pod_using_subcommand create" -l privileged -d 'All capabilities and devices, no filter of system calls'
 complete -c pod -n "__fish_pod_using_subcommand create" -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand start" -s f -l filter -d 'Start containers that do not run and fit (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand start" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
@@ -409,6 +409,7 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'User and group, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run a small init that reaps processes and passes signals on' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Seconds the container may run' -r
@@ -421,6 +422,7 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Make the container\'s own files read-only' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
@@ -430,11 +432,13 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Expose a port or range (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Name server (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'All capabilities and devices, no filter of system calls' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
@@ -461,12 +465,8 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Do not show the progress of a pull'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Use a directory instead of an image'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv-all -d 'Remove all variables of the image'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run a small init that reaps processes and passes signals on'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Make the container\'s own files read-only'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'All capabilities and devices, no filter of system calls'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Name of the container (default: a made-up one)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
@@ -486,6 +486,7 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'User and group, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Additional group (can be repeated); keep-groups keeps yours' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'Working directory' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run a small init that reaps processes and passes signals on' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal that asks the container to end (default TERM)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds between that signal and the kill (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Seconds the container may run' -r
@@ -498,6 +499,7 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Mount a directory or file of this host (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Mount, in long form: type=bind|tmpfs|devpts,… (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount an empty file system in memory (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Make the container\'s own files read-only' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only-tmpfs -d 'With --read-only: keep /tmp, /run and the like writable (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l image-volume -d 'What the image\'s volumes become: bind, tmpfs, ignore' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l shm-size -d 'Size of /dev/shm (default 65536000)' -r
@@ -507,11 +509,13 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Expose a port or range (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Host name inside (default: the first 12 digits of the id)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Line of /etc/hosts (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Name server (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Domain to search for short names (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -l dns-opt -d 'Option of /etc/resolv.conf (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-add -d 'Capability to add, or ALL (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-drop -d 'Capability to drop, or ALL (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'All capabilities and devices, no filter of system calls' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'no-new-privileges, seccomp=FILE|unconfined, mask=, unmask=, … (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Kernel parameter of the container\'s namespaces (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'User namespace: host (you are root), keep-id[:uid=,gid=], nomap' -r
@@ -537,12 +541,8 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Do not show the progress of a pull'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Use a directory instead of an image'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv-all -d 'Remove all variables of the image'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run a small init that reaps processes and passes signals on'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Make the container\'s own files read-only'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s P -l publish-all -d 'Publish all exposed ports on free ports of the host'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d 'Leave the image\'s /etc/hosts alone'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave the image\'s /etc/hostname alone'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'All capabilities and devices, no filter of system calls'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -s f -l filter -d 'Start containers that do not run and fit (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'Keys that leave the container running (default ctrl-p,ctrl-q)' -r
