@@ -116,7 +116,6 @@ complete -c pod -n "__fish_pod_using_subcommand run" -l retry-delay -d 'Pause be
 complete -c pod -n "__fish_pod_using_subcommand run" -s d -l detach -d 'Return as soon as the container runs, and print its id'
 complete -c pod -n "__fish_pod_using_subcommand run" -l replace -d 'Remove a container of the same name first'
 complete -c pod -n "__fish_pod_using_subcommand run" -l rm -d 'Remove the container when it has ended'
-complete -c pod -n "__fish_pod_using_subcommand run" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
 complete -c pod -n "__fish_pod_using_subcommand run" -s i -l interactive -d 'Keep stdin open'
 complete -c pod -n "__fish_pod_using_subcommand run" -s t -l tty -d 'Give the container a terminal'
 complete -c pod -n "__fish_pod_using_subcommand run" -s q -l quiet -d 'Do not show the progress of a pull'
@@ -192,7 +191,6 @@ complete -c pod -n "__fish_pod_using_subcommand create" -l retry -d 'Tries after
 complete -c pod -n "__fish_pod_using_subcommand create" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
 complete -c pod -n "__fish_pod_using_subcommand create" -l replace -d 'Remove a container of the same name first'
 complete -c pod -n "__fish_pod_using_subcommand create" -l rm -d 'Remove the container when it has ended'
-complete -c pod -n "__fish_pod_using_subcommand create" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
 complete -c pod -n "__fish_pod_using_subcommand create" -s i -l interactive -d 'Keep stdin open'
 complete -c pod -n "__fish_pod_using_subcommand create" -s t -l tty -d 'Give the container a terminal'
 complete -c pod -n "__fish_pod_using_subcommand create" -s q -l quiet -d 'Do not show the progress of a pull'
@@ -459,7 +457,6 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s d -l detach -d 'Return as soon as the container runs, and print its id'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l replace -d 'Remove a container of the same name first'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Remove the container when it has ended'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep stdin open'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Give the container a terminal'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Do not show the progress of a pull'
@@ -535,7 +532,6 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l replace -d 'Remove a container of the same name first'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Remove the container when it has ended'
-complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -l rmi -d 'Remove the image too when the container has ended, unless others use it'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep stdin open'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Give the container a terminal'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Do not show the progress of a pull'

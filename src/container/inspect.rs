@@ -405,7 +405,7 @@ impl Container {
             "PortBindings": port_bindings(&self.record.ports),
             "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "AutoRemove": request.auto_remove,
-            "AutoRemoveImage": request.remove_image,
+            "AutoRemoveImage": false,
             "Annotations": request.annotations,
             "VolumeDriver": "",
             "VolumesFrom": null,

@@ -41,8 +41,6 @@ pub struct CreateRequest {
     /// `-i`: stdin stays open.
     pub interactive: bool,
     pub auto_remove: bool,
-    /// `--rmi`
-    pub remove_image: bool,
     pub init: bool,
     pub privileged: bool,
     pub read_only: bool,

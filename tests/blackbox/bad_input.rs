@@ -262,6 +262,7 @@ fn limits_and_names_of_later_versions_are_refused_not_ignored() {
         "--memory=64m",
         "--cpus=1",
         "--pids-limit=5",
+        "--rmi",
         "--restart=always",
         "--health-cmd=true",
         "--secret=x",

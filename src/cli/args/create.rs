@@ -23,9 +23,6 @@ pub struct CreateArgs {
     /// Remove the container when it has ended
     #[arg(long)]
     pub rm: bool,
-    /// Remove the image too when the container has ended, unless others use it
-    #[arg(long)]
-    pub rmi: bool,
     /// Connect stdin, stdout or stderr only (can be repeated)
     #[arg(short, long, value_name = "STREAM", value_delimiter = ',')]
     pub attach: Vec<String>,

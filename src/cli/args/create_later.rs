@@ -74,6 +74,7 @@ const REFUSED: &[Later] = &[
     Later::value("preserve-fd"),
     Later::value("rdt-class"),
     Later::value("requires"),
+    Later::switch("rmi"),
     Later::unless("restart", &["no", ""]),
     Later::unless("sdnotify", &["container", "ignore"]),
     Later::unless("seccomp-policy", &["default"]),

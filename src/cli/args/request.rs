@@ -25,8 +25,7 @@ pub fn request(
     let mut request = CreateRequest {
         name: args.name.clone(),
         replace: args.replace,
-        auto_remove: args.rm || args.rmi,
-        remove_image: args.rmi,
+        auto_remove: args.rm,
         interactive: args.interactive,
         tty: args.tty,
         command: command.to_vec(),
