@@ -1,5 +1,6 @@
 //! Images: names, records, pull; joins `registry` and `storage`.
 
+mod blob;
 mod list;
 mod lookup;
 mod manage;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::rootless::identity::Identity;
 use crate::storage::Store;
 
+pub use blob::{LayerBlob, LayerRef};
 pub use list::Summary;
 pub use manage::{InUse, Removal, RemoveOptions};
 
