@@ -1,12 +1,16 @@
-//! Images: names, records, pull; joins `registry` and `storage`.
+//! Images: names, records, and the ways in: registries, archives; joins `registry` and `storage`.
 
 mod blob;
+mod intake;
 mod list;
 mod lookup;
 mod manage;
 mod pull;
 mod record;
 mod resolve;
+mod round;
+pub mod source;
+pub mod transport;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +24,7 @@ use crate::rootless::identity::Identity;
 use crate::storage::Store;
 
 pub use blob::{LayerBlob, LayerRef};
+pub use intake::Wanted;
 pub use list::Summary;
 pub use manage::{InUse, Removal, RemoveOptions};
 
