@@ -153,7 +153,11 @@ impl Progress for Bars {
                     bar.set_message("unpacking");
                 }
             }
-            Event::LayerUnpacked { digest } => {
+            Event::LayerUnpacked { digest }
+            | Event::BlobSent {
+                digest,
+                kind: BlobKind::Layer,
+            } => {
                 if let Some(bar) = self.bars.get(digest) {
                     bar.finish_with_message("done");
                 }

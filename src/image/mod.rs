@@ -1,10 +1,12 @@
 //! Images: names, records, and the ways in: registries, archives; joins `registry` and `storage`.
 
 mod blob;
+pub mod dest;
 mod intake;
 mod list;
 mod lookup;
 mod manage;
+pub mod outgoing;
 mod pull;
 mod record;
 mod resolve;
@@ -24,6 +26,7 @@ use crate::rootless::identity::Identity;
 use crate::storage::Store;
 
 pub use blob::{LayerBlob, LayerRef};
+pub use dest::Destination;
 pub use intake::Wanted;
 pub use list::Summary;
 pub use manage::{InUse, Removal, RemoveOptions};

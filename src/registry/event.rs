@@ -1,4 +1,4 @@
-//! What a pull tells while it goes on; `cli` draws it.
+//! What a pull or a push tells while it goes on; `cli` draws it.
 
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ pub enum Event<'a> {
         done: u64,
     },
     BlobFetched {
+        digest: &'a Digest,
+        kind: BlobKind,
+    },
+    /// The destination has the blob now.
+    BlobSent {
         digest: &'a Digest,
         kind: BlobKind,
     },
