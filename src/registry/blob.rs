@@ -10,7 +10,7 @@ use super::client::Client;
 use super::event::{BlobKind, Event, Progress};
 use super::manifest::Layer;
 use super::retry::Tries;
-use super::session::{Again, Ask, Attempt, Fault, Session};
+use super::session::{Again, Ask, Attempt, Fault, Session, To};
 use super::transport::{Transport, explain};
 use crate::error::{Error, Kind, Result};
 
@@ -80,7 +80,7 @@ async fn fetch(
         let before = job.sink.have();
         let ask = Ask {
             tried: &tried,
-            path: &path,
+            to: To::Repository(&path),
             accept: None,
             from: before,
             missing: "blob unknown",

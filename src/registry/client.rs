@@ -11,7 +11,8 @@ use super::manifest::{self, ConfigBlob, Document, Layer, MAX_DOCUMENT, Parsed};
 use super::platform::Platform;
 use super::reference::is_tag;
 use super::retry::{RetrySettings, Tries};
-use super::session::{Ask, Attempt, Fault, Session, read_limited};
+use super::session::{Again, Ask, Attempt, Fault, Session, To};
+use super::status::read_limited;
 use super::transport::{Transport, TransportSettings};
 use crate::config::auth::Credentials;
 use crate::config::registries::Endpoint;
@@ -209,7 +210,7 @@ impl Fetch<'_> {
                 let path = format!("manifests/{selector}");
                 let ask = Ask {
                     tried: &tried,
-                    path: &path,
+                    to: To::Repository(&path),
                     accept: Some(manifest::ACCEPT),
                     from: 0,
                     missing: "manifest unknown",
@@ -240,7 +241,7 @@ impl Fetch<'_> {
             };
             let ask = Ask {
                 tried: &tried,
-                path: &path,
+                to: To::Repository(&path),
                 accept: None,
                 from: 0,
                 missing: "repository name not known to registry",
@@ -277,7 +278,7 @@ impl Fetch<'_> {
         let path = format!("blobs/{}", blob.digest);
         let ask = Ask {
             tried: &tried,
-            path: &path,
+            to: To::Repository(&path),
             accept: None,
             from: 0,
             missing: "blob unknown",
@@ -344,7 +345,7 @@ impl Fetch<'_> {
             let mut fault = wrong(format!(
                 "it broke off, or has more than the {limit} bytes allowed"
             ));
-            fault.again = super::session::Again::Soon;
+            fault.again = Again::Soon;
             return Err(fault);
         };
         if let Some(size) = size

@@ -5,8 +5,8 @@
 //!
 //! Who does what: the crate oci-client gives the types of manifests and indexes, the media types and the error
 //! envelope. Its own transfers are not used: they read manifests and tokens without a limit, give neither retry nor
-//! resume, and would build a second HTTP client. `transport` sends, `challenge` and `token` authenticate,
-//! `manifest` hardens what comes back, `blob` streams.
+//! resume, and would build a second HTTP client. `transport` sends, `session` follows redirects, `challenge` and `token`
+//! authenticate, `status` words refusals, `manifest` hardens what comes back, `blob` streams.
 
 mod blob;
 mod challenge;
@@ -17,8 +17,10 @@ pub mod platform;
 pub mod reference;
 mod retry;
 mod session;
+mod status;
 #[cfg(test)]
 mod tests;
+mod token;
 mod transport;
 
 pub use blob::{BlobJob, BlobSink};

@@ -1,16 +1,17 @@
-//! One repository at one registry: finds out how to talk to it, authenticates, follows redirects.
+//! One registry, and usually one repository there: finds out how to talk to it, follows redirects, meets challenges.
 //!
-//! Credentials go to the registry itself and to the token server it names, never anywhere else: not along a
-//! redirect to another host or port, not from https to http (CVE-2020-15157).
+//! Credentials go to the registry itself and to the token server it names (`token`), never anywhere else: not along
+//! a redirect or an upload's location to another host or port, not from https to http (CVE-2020-15157).
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, Url};
-use serde::Deserialize;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, RANGE, WWW_AUTHENTICATE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::challenge::{self, Challenge};
+use super::status::{read_limited, retry_after, word_status};
 use super::transport::{Transport, authority, explain};
 use crate::config::auth::Credentials;
 use crate::config::registries::Endpoint;
@@ -18,20 +19,25 @@ use crate::error::{Error, Kind, Result};
 
 const MAX_REDIRECTS: usize = 10;
 /// Largest token answer or error text that is read.
-const MAX_ANSWER: usize = 256 * 1024;
+pub(super) const MAX_ANSWER: usize = 256 * 1024;
 
 /// What is known of a registry, kept between two runs of the runtime.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) endpoint: Endpoint,
-    credentials: Option<Credentials>,
+    pub(super) credentials: Option<Credentials>,
     /// `https`, until an insecure registry turns out to speak plain HTTP.
     scheme: Cell<&'static str>,
-    authorization: RefCell<Option<Authorization>>,
+    /// What a token is asked for: `repository:a/b:pull`. `None`: only to know who asks.
+    pub(super) scope: Option<String>,
+    /// By the scope that was needed beyond `scope` ([`Call::also`]); the usual one under "".
+    authorizations: RefCell<BTreeMap<String, Authorization>>,
+    /// Held by who renews: requests that failed together must not fetch a token each.
+    renewing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Authorization {
+pub(super) enum Authorization {
     Basic { user: String, password: String },
     Bearer(String),
 }
@@ -67,8 +73,7 @@ pub(super) type Attempt<T> = std::result::Result<T, Fault>;
 pub(super) struct Ask<'a> {
     /// What failures say was tried: `reading manifest latest in quay.io/a/b`.
     pub(super) tried: &'a str,
-    /// `manifests/latest`, `blobs/sha256:…`
-    pub(super) path: &'a str,
+    pub(super) to: To<'a>,
     pub(super) accept: Option<&'static str>,
     /// First byte wanted.
     pub(super) from: u64,
@@ -76,297 +81,286 @@ pub(super) struct Ask<'a> {
     pub(super) missing: &'static str,
 }
 
+/// Where a request goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum To<'a> {
+    /// Below the session's repository: `manifests/latest`, `blobs/sha256:…`, `blobs/uploads/`.
+    Repository(&'a str),
+    /// Below the registry: `v2/`, `v2/_catalog`.
+    Registry(&'a str),
+    /// Where the registry sent us: the `Location` of an upload, made absolute by [`Session::location`].
+    #[allow(dead_code, reason = "uploads go where the registry says")]
+    Url(&'a Url),
+}
+
+/// A request of any kind.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) tried: &'a str,
+    pub(super) method: &'a Method,
+    pub(super) to: To<'a>,
+    pub(super) headers: &'a HeaderMap,
+    /// Makes the body, anew for each sending: a challenge or a redirect may have come in between.
+    pub(super) body: Option<&'a dyn Fn() -> Result<reqwest::Body>>,
+    pub(super) missing: &'static str,
+    /// A scope the token needs beyond the session's: `repository:other:pull` for a mount.
+    pub(super) also: Option<&'a str>,
+}
+
 impl Session {
+    /// For reading from the endpoint's repository.
     pub(super) fn new(endpoint: Endpoint, credentials: Option<Credentials>) -> Self {
+        let scope = Some(format!("repository:{}:pull", endpoint.repository));
+        Self::with_scope(endpoint, credentials, scope)
+    }
+
+    /// For reading from and writing to the endpoint's repository.
+    #[allow(dead_code, reason = "push writes with it")]
+    pub(super) fn for_push(endpoint: Endpoint, credentials: Option<Credentials>) -> Self {
+        let scope = Some(format!("repository:{}:pull,push", endpoint.repository));
+        Self::with_scope(endpoint, credentials, scope)
+    }
+
+    pub(super) fn with_scope(
+        endpoint: Endpoint,
+        credentials: Option<Credentials>,
+        scope: Option<String>,
+    ) -> Self {
         Self {
             endpoint,
             credentials,
             scheme: Cell::new("https"),
-            authorization: RefCell::default(),
+            scope,
+            authorizations: RefCell::default(),
+            renewing: tokio::sync::Mutex::default(),
         }
     }
 
     /// `registry/repository`, for messages.
     pub(super) fn place(&self) -> String {
-        format!("{}/{}", self.endpoint.registry, self.endpoint.repository)
+        match self.endpoint.repository.as_str() {
+            "" => self.endpoint.registry.clone(),
+            repository => format!("{}/{repository}", self.endpoint.registry),
+        }
+    }
+
+    /// Reads; see [`Session::send`].
+    pub(super) async fn get(&self, transport: &Transport<'_>, ask: Ask<'_>) -> Attempt<Response> {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = ask.accept {
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        }
+        if ask.from > 0
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", ask.from))
+        {
+            headers.insert(RANGE, range);
+        }
+        let call = Call {
+            tried: ask.tried,
+            method: &Method::GET,
+            to: ask.to,
+            headers: &headers,
+            body: None,
+            missing: ask.missing,
+            also: None,
+        };
+        self.send(transport, call).await
     }
 
     /// Sends the request until it is answered with success; 401 is met with credentials once.
-    pub(super) async fn get(&self, transport: &Transport<'_>, ask: Ask<'_>) -> Attempt<Response> {
-        let mut tried_with: Option<Option<Authorization>> = None;
+    ///
+    /// Any other answer is a fault in words; a 404 is one of [`Kind::NotFound`].
+    pub(super) async fn send(
+        &self,
+        transport: &Transport<'_>,
+        call: Call<'_>,
+    ) -> Attempt<Response> {
+        let mut first = true;
         loop {
-            let authorization = self.authorization.borrow().clone();
-            let (response, at_home) = self.follow(transport, ask, authorization.as_ref()).await?;
+            let authorization = self.authorization(call.also);
+            let (response, at_home) = self.follow(transport, call, authorization.as_ref()).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
             }
-            let first = tried_with.is_none();
             if status == StatusCode::UNAUTHORIZED && at_home && first {
-                // Nobody else got new ones meanwhile: then these were refused.
-                if *self.authorization.borrow() == authorization {
-                    let challenges: Vec<Challenge> = response
-                        .headers()
-                        .get_all(WWW_AUTHENTICATE)
-                        .iter()
-                        .filter_map(|header| header.to_str().ok())
-                        .flat_map(challenge::parse)
-                        .collect();
-                    match self.authenticate(transport, ask, &challenges).await? {
-                        Some(fresh) => *self.authorization.borrow_mut() = Some(fresh),
-                        None => return Err(self.refused(ask, response).await),
-                    }
+                first = false;
+                let _renewing = self.renewing.lock().await;
+                // Somebody else got a new one meanwhile: then that is worth a try.
+                if self.authorization(call.also) != authorization {
+                    continue;
                 }
-                tried_with = Some(authorization);
-                continue;
+                let challenges: Vec<Challenge> = response
+                    .headers()
+                    .get_all(WWW_AUTHENTICATE)
+                    .iter()
+                    .filter_map(|header| header.to_str().ok())
+                    .flat_map(challenge::parse)
+                    .collect();
+                let fresh = self
+                    .authenticate(transport, call, authorization.as_ref(), &challenges)
+                    .await?;
+                if let Some(fresh) = fresh {
+                    let key = call.also.unwrap_or_default().to_owned();
+                    self.authorizations.borrow_mut().insert(key, fresh);
+                    continue;
+                }
             }
-            return Err(self.refused(ask, response).await);
+            return Err(self.refused(call, response).await);
         }
+    }
+
+    /// What was accepted before. A name and password serve every scope, a token only its own.
+    fn authorization(&self, also: Option<&str>) -> Option<Authorization> {
+        let known = self.authorizations.borrow();
+        let usual = || {
+            known
+                .get("")
+                .filter(|usual| matches!(usual, Authorization::Basic { .. }))
+        };
+        known.get(also.unwrap_or_default()).or_else(usual).cloned()
     }
 
     /// Sends and follows redirects. The answer comes with whether the registry itself gave it.
     async fn follow(
         &self,
         transport: &Transport<'_>,
-        ask: Ask<'_>,
+        call: Call<'_>,
         authorization: Option<&Authorization>,
     ) -> Attempt<(Response, bool)> {
-        let mut url = self.url(ask.path)?;
-        let mut at_home = true;
+        let mut url = self.url(call.to)?;
+        let mut method = call.method.clone();
+        let mut at_home = self.is_home(&url);
         for _ in 0..=MAX_REDIRECTS {
             let client = transport.client(&url, self.endpoint.insecure)?;
-            let mut request = client.get(url.clone());
-            if let Some(accept) = ask.accept {
-                request = request.header(ACCEPT, accept);
-            }
-            if ask.from > 0 {
-                request = request.header(RANGE, format!("bytes={}-", ask.from));
-            }
+            let mut request = client
+                .request(method.clone(), url.clone())
+                .headers(call.headers.clone());
             if at_home {
-                request = match authorization {
-                    Some(Authorization::Basic { user, password }) => {
-                        request.basic_auth(user, Some(password))
-                    }
-                    Some(Authorization::Bearer(token)) => request.bearer_auth(token),
-                    None => request,
-                };
+                request = authorize(request, authorization);
+            }
+            if let Some(make) = call.body
+                && method == *call.method
+            {
+                request = request.body(make()?);
             }
             let response = match request.send().await {
                 Ok(response) => response,
                 Err(err) => {
-                    let failed = explain(&err, ask.tried);
+                    let failed = explain(&err, call.tried);
                     let no_tls = failed.not_tls || err.is_connect();
                     if self.endpoint.insecure && at_home && url.scheme() == "https" && no_tls {
                         self.scheme.set("http");
-                        url = self.url(ask.path)?;
+                        url = self.url(call.to)?;
                         continue;
                     }
-                    return Err(Fault {
-                        error: failed.error,
-                        again: if failed.transient {
-                            Again::Soon
-                        } else {
-                            Again::Never
-                        },
-                    });
+                    return Err(failed.into());
                 }
             };
-            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED
-            {
+            let status = response.status();
+            if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
                 return Ok((response, at_home));
             }
-            let target = response
-                .headers()
-                .get(LOCATION)
-                .and_then(|location| location.to_str().ok())
-                .and_then(|location| url.join(location).ok());
-            let Some(target) = target else {
-                return Err(self.broken(ask, "it redirects to nowhere").into());
-            };
-            self.check_redirect(ask, &url, &target)?;
+            let target = self.target(call, &url, &response)?;
+            let reads = matches!(method, Method::GET | Method::HEAD);
+            match status.as_u16() {
+                307 | 308 => {}
+                303 => method = Method::GET,
+                _ if reads => {}
+                _ => return Err(self.broken(call.tried, "it redirects what is sent").into()),
+            }
             at_home = at_home && same_origin(&url, &target);
             url = target;
         }
-        Err(self.broken(ask, "it redirects in a circle").into())
+        Err(self.broken(call.tried, "it redirects in a circle").into())
     }
 
-    fn check_redirect(&self, ask: Ask<'_>, from: &Url, to: &Url) -> Result<()> {
+    /// Where an answer leads to: a redirect, or the place of an upload ([`To::Url`]).
+    #[allow(dead_code, reason = "uploads go where the registry says")]
+    pub(super) fn location(&self, tried: &str, response: &Response) -> Result<Url> {
+        let home = self.url(To::Registry(""))?;
+        let from = match self.is_home(response.url()) {
+            true => response.url(),
+            false => &home,
+        };
+        self.join(tried, from, response)
+    }
+
+    fn target(&self, call: Call<'_>, from: &Url, response: &Response) -> Result<Url> {
+        self.join(call.tried, from, response)
+    }
+
+    fn join(&self, tried: &str, from: &Url, response: &Response) -> Result<Url> {
+        let to = response
+            .headers()
+            .get(LOCATION)
+            .and_then(|location| location.to_str().ok())
+            .and_then(|location| from.join(location).ok())
+            .ok_or_else(|| self.broken(tried, "it redirects to nowhere"))?;
         if !matches!(to.scheme(), "http" | "https") {
-            return Err(self.broken(ask, "it redirects to something that is not HTTP"));
+            return Err(self.broken(tried, "it redirects to something that is not HTTP"));
         }
         if from.scheme() == "https" && to.scheme() == "http" && !self.endpoint.insecure {
-            let why = format!("it redirects from https to plain http at {}", authority(to));
-            return Err(self.broken(ask, &why).hint("tell the registry's operator"));
+            let why = format!(
+                "it redirects from https to plain http at {}",
+                authority(&to)
+            );
+            return Err(self
+                .broken(tried, &why)
+                .hint("tell the registry's operator"));
         }
-        Ok(())
+        Ok(to)
     }
 
-    fn url(&self, path: &str) -> Result<Url> {
+    fn url(&self, to: To<'_>) -> Result<Url> {
         let host = match self.endpoint.registry.as_str() {
             "docker.io" => "registry-1.docker.io",
             other => other,
         };
-        let text = format!(
-            "{}://{host}/v2/{}/{path}",
-            self.scheme.get(),
-            self.endpoint.repository
-        );
+        let (scheme, repository) = (self.scheme.get(), &self.endpoint.repository);
+        let text = match to {
+            To::Url(url) => return Ok(url.clone()),
+            To::Registry(path) => format!("{scheme}://{host}/{path}"),
+            To::Repository(path) => format!("{scheme}://{host}/v2/{repository}/{path}"),
+        };
         Url::parse(&text).map_err(|_| {
-            Error::new(
-                Kind::Usage,
-                format!("ask registry \"{host}\": not a host name"),
-            )
+            let text = format!("ask registry \"{host}\": not a host name");
+            Error::new(Kind::Usage, text)
         })
     }
 
-    fn broken(&self, ask: Ask<'_>, why: &str) -> Error {
-        Error::new(Kind::Registry, format!("{}: {why}", ask.tried))
+    fn is_home(&self, url: &Url) -> bool {
+        self.url(To::Registry(""))
+            .is_ok_and(|home| same_origin(&home, url))
     }
 
-    /// Gets what the challenges ask for; `None` when there is nothing (more) to offer.
-    async fn authenticate(
-        &self,
-        transport: &Transport<'_>,
-        ask: Ask<'_>,
-        challenges: &[Challenge],
-    ) -> Attempt<Option<Authorization>> {
-        let bearer = challenges.iter().find_map(|challenge| match challenge {
-            Challenge::Bearer { realm, service, .. } => Some((realm, service.as_deref())),
-            Challenge::Basic => None,
-        });
-        if let Some(Credentials::Bearer { token }) = &self.credentials {
-            let fixed = Authorization::Bearer(token.clone());
-            let used = self.authorization.borrow().as_ref() == Some(&fixed);
-            return Ok((!used).then_some(fixed));
-        }
-        if let Some((realm, service)) = bearer {
-            return self.token(transport, ask, realm, service).await.map(Some);
-        }
-        if challenges.contains(&Challenge::Basic)
-            && let Some(Credentials::Basic { user, password }) = &self.credentials
-        {
-            let basic = Authorization::Basic {
-                user: user.clone(),
-                password: password.clone(),
-            };
-            let used = self.authorization.borrow().as_ref() == Some(&basic);
-            return Ok((!used).then_some(basic));
-        }
-        Ok(None)
+    /// What token servers may be spoken to in plain HTTP.
+    pub(super) fn allows_plain(&self) -> bool {
+        self.endpoint.insecure || self.scheme.get() == "http"
     }
 
-    /// Asks the token server (distribution's token specification; OAuth2 for a refresh token).
-    async fn token(
-        &self,
-        transport: &Transport<'_>,
-        ask: Ask<'_>,
-        realm: &str,
-        service: Option<&str>,
-    ) -> Attempt<Authorization> {
-        let mut url = Url::parse(realm)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| self.broken(ask, "its token server is not a URL"))?;
-        let tried = format!("{}: asking {} for a token", ask.tried, authority(&url));
-        if url.scheme() == "http" && self.scheme.get() == "https" && !self.endpoint.insecure {
-            let why = "it wants credentials sent over plain http";
-            return Err(Error::new(Kind::Registry, format!("{tried}: {why}")).into());
-        }
-        let scope = format!("repository:{}:pull", self.endpoint.repository);
-        let client = transport.client(&url, self.endpoint.insecure)?;
-        let mut form: Vec<(&str, &str)> = Vec::new();
-        form.extend(service.map(|service| ("service", service)));
-        form.push(("scope", &scope));
-        let request = match &self.credentials {
-            Some(Credentials::Identity { token }) => {
-                form.extend([
-                    ("grant_type", "refresh_token"),
-                    ("client_id", "pod"),
-                    ("refresh_token", token),
-                ]);
-                client
-                    .post(url)
-                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(encode_form(&form))
-            }
-            other => {
-                url.query_pairs_mut().extend_pairs(&form);
-                let request = client.get(url);
-                match other {
-                    Some(Credentials::Basic { user, password }) => {
-                        request.basic_auth(user, Some(password))
-                    }
-                    _ => request,
-                }
-            }
-        };
-        let mut response = request.send().await.map_err(|err| {
-            let failed = explain(&err, &tried);
-            Fault {
-                error: failed.error,
-                again: if failed.transient {
-                    Again::Soon
-                } else {
-                    Again::Never
-                },
-            }
-        })?;
-        let status = response.status();
-        let after = retry_after(&response);
-        let body = read_limited(&mut response, MAX_ANSWER)
-            .await
-            .unwrap_or_default();
-        if !status.is_success() {
-            let fault = word_status(
-                &tried,
-                status,
-                &body,
-                "no such token server",
-                self.credentials.is_some(),
-                after,
-            );
-            return Err(fault);
-        }
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
-            Error::new(
-                Kind::Registry,
-                format!("{tried}: the answer is not a token"),
-            )
-        })?;
-        let token = answer.token.or(answer.access_token).unwrap_or_default();
-        // What goes into a header must not break out of it.
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::new(
-                Kind::Registry,
-                format!("{tried}: the answer is not a token"),
-            )
-            .into());
-        }
-        Ok(Authorization::Bearer(token))
+    pub(super) fn broken(&self, tried: &str, why: &str) -> Error {
+        Error::new(Kind::Registry, format!("{tried}: {why}"))
     }
 
     /// Words an answer that is not success.
-    async fn refused(&self, ask: Ask<'_>, mut response: Response) -> Fault {
+    async fn refused(&self, call: Call<'_>, mut response: Response) -> Fault {
         let status = response.status();
         let after = retry_after(&response);
         let body = read_limited(&mut response, MAX_ANSWER)
             .await
             .unwrap_or_default();
-        word_status(
-            ask.tried,
-            status,
-            &body,
-            ask.missing,
-            self.credentials.is_some(),
-            after,
-        )
+        let known = self.credentials.is_some();
+        word_status(call.tried, status, &body, call.missing, known, after)
     }
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-    access_token: Option<String>,
+fn authorize(request: RequestBuilder, authorization: Option<&Authorization>) -> RequestBuilder {
+    match authorization {
+        Some(Authorization::Basic { user, password }) => request.basic_auth(user, Some(password)),
+        Some(Authorization::Bearer(token)) => request.bearer_auth(token),
+        None => request,
+    }
 }
 
 fn same_origin(a: &Url, b: &Url) -> bool {
@@ -375,143 +369,9 @@ fn same_origin(a: &Url, b: &Url) -> bool {
         && a.port_or_known_default() == b.port_or_known_default()
 }
 
-fn encode_form(pairs: &[(&str, &str)]) -> String {
-    // The form encoding is the query's; `Url` is the encoder at hand.
-    let mut url = Url::parse("http://x/").expect("a constant URL");
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
-}
-
-/// Seconds only; a date would need the server's clock.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    header.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// Reads at most `limit` bytes of a body; `None` where there are more, or the connection broke.
-pub(super) async fn read_limited(response: &mut Response, limit: usize) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > limit {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body)
-}
-
-/// What a status means, with the registry's own words where it has some (distribution-spec, Error Codes).
-fn word_status(
-    tried: &str,
-    status: StatusCode,
-    body: &[u8],
-    missing: &str,
-    has_credentials: bool,
-    after: Option<Duration>,
-) -> Fault {
-    let said = serde_json::from_slice::<oci_client::errors::OciEnvelope>(body)
-        .ok()
-        .and_then(|envelope| envelope.errors.into_iter().next())
-        .map(|error| error.message)
-        .filter(|message| !message.is_empty())
-        .map(|message| message.chars().take(300).collect::<String>());
-    let text = |usual: &str| match &said {
-        Some(said)
-            if usual
-                .to_ascii_lowercase()
-                .ends_with(&said.to_ascii_lowercase()) =>
-        {
-            format!("{tried}: {usual}")
-        }
-        Some(said) => format!("{tried}: {usual}: {said}"),
-        None => format!("{tried}: {usual}"),
-    };
-    let fault = |error, again| Fault { error, again };
-    let log_in = match has_credentials {
-        true => "the stored credentials (auth.json, --creds) were refused: renew them",
-        false => {
-            "no login is stored for it: give --creds USER:PASSWORD, or put it into auth.json (--authfile)"
-        }
-    };
-    match status.as_u16() {
-        401 => fault(
-            Error::new(
-                Kind::Unauthorized,
-                text("unauthorized: authentication required"),
-            )
-            .hint(log_in),
-            Again::Never,
-        ),
-        403 => fault(
-            Error::new(
-                Kind::Unauthorized,
-                text("requested access to the resource is denied"),
-            )
-            .hint(log_in),
-            Again::Never,
-        ),
-        404 => fault(
-            Error::new(Kind::NotFound, text(missing))
-                .hint("check the name and the tag; a private repository also answers so"),
-            Again::Never,
-        ),
-        429 => fault(
-            Error::new(Kind::Registry, text("too many requests"))
-                .hint("the registry limits pulls: wait, or log in for a higher limit"),
-            after.map_or(Again::Soon, Again::After),
-        ),
-        408 | 500..=599 => fault(
-            Error::new(
-                Kind::Registry,
-                text(&format!("the registry failed with status {status}")),
-            ),
-            after.map_or(Again::Soon, Again::After),
-        ),
-        _ => fault(
-            Error::new(Kind::Registry, text(&format!("unexpected status {status}"))),
-            Again::Never,
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statuses_are_put_into_words() {
-        let body =
-            br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{}}]}"#;
-        let fault = word_status(
-            "reading x",
-            StatusCode::NOT_FOUND,
-            body,
-            "manifest unknown",
-            false,
-            None,
-        );
-        assert_eq!(fault.error.to_string(), "reading x: manifest unknown");
-        assert_eq!(
-            (fault.error.kind(), fault.again),
-            (Kind::NotFound, Again::Never)
-        );
-        let fault = word_status(
-            "reading x",
-            StatusCode::TOO_MANY_REQUESTS,
-            b"<html>",
-            "",
-            false,
-            Some(Duration::from_secs(7)),
-        );
-        assert_eq!(fault.error.to_string(), "reading x: too many requests");
-        assert_eq!(fault.again, Again::After(Duration::from_secs(7)));
-        let fault = word_status("reading x", StatusCode::BAD_GATEWAY, b"", "", false, None);
-        assert_eq!(
-            fault.error.to_string(),
-            "reading x: the registry failed with status 502 Bad Gateway"
-        );
-        assert_eq!(fault.again, Again::Soon);
-    }
 
     #[test]
     fn origins_differ_by_scheme_host_and_port() {
@@ -526,13 +386,5 @@ mod tests {
         for (a, b, want) in cases {
             assert_eq!(same_origin(&url(a), &url(b)), want, "{a} {b}");
         }
-    }
-
-    #[test]
-    fn forms_are_encoded() {
-        assert_eq!(
-            encode_form(&[("scope", "repository:a/b:pull"), ("t", "x&y=z")]),
-            "scope=repository%3Aa%2Fb%3Apull&t=x%26y%3Dz"
-        );
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Identity, NoProxy, Proxy, Url};
 
+use super::session::{Again, Fault};
 use crate::error::{Error, Kind, Result, Tried};
 
 /// Proxies by scheme, and the hosts that are reached without.
@@ -229,6 +230,19 @@ pub(super) struct NoAnswer {
     pub(super) transient: bool,
     /// The server on an HTTPS port speaks something else.
     pub(super) not_tls: bool,
+}
+
+impl From<NoAnswer> for Fault {
+    fn from(failed: NoAnswer) -> Self {
+        let again = match failed.transient {
+            true => Again::Soon,
+            false => Again::Never,
+        };
+        Fault {
+            error: failed.error,
+            again,
+        }
+    }
 }
 
 /// Puts a failing request or body into words. URLs are left out: they may carry secrets.
