@@ -224,6 +224,40 @@ impl Registries {
         }
     }
 
+    /// The registry itself, with neither mirrors nor another location: where images are pushed, who is logged in to.
+    ///
+    /// Fails for a blocked registry.
+    pub fn itself(&self, registry: &str, repository: &str) -> Result<Endpoint> {
+        let found = self.entry(registry, repository)?;
+        Ok(Endpoint {
+            registry: registry.into(),
+            repository: repository.into(),
+            insecure: found.is_some_and(|found| found.insecure),
+            is_mirror: false,
+        })
+    }
+
+    /// The `[[registry]]` of the longest prefix that fits. Fails for a blocked one.
+    fn entry(&self, registry: &str, repository: &str) -> Result<Option<&Registry>> {
+        let name = match repository {
+            "" => registry.to_owned(),
+            repository => format!("{registry}/{repository}"),
+        };
+        let found = self
+            .registries
+            .iter()
+            .filter(|known| known.matches(registry, &name))
+            .max_by_key(|known| known.prefix.len());
+        if let Some(found) = found
+            && found.blocked
+        {
+            let text = format!("registry {} is blocked in registries.conf", found.prefix);
+            return Err(Error::new(Kind::Registry, text)
+                .hint("ask whoever wrote registries.conf for another source"));
+        }
+        Ok(found)
+    }
+
     /// Where to ask for `registry/repository`: mirrors in their order, the registry itself last.
     ///
     /// `by_digest`: the reference has a digest. Fails for a blocked registry.
@@ -233,27 +267,10 @@ impl Registries {
         repository: &str,
         by_digest: bool,
     ) -> Result<Vec<Endpoint>> {
-        let name = format!("{registry}/{repository}");
-        let found = self
-            .registries
-            .iter()
-            .filter(|known| known.matches(registry, &name))
-            .max_by_key(|known| known.prefix.len());
-        let Some(found) = found else {
-            return Ok(vec![Endpoint {
-                registry: registry.into(),
-                repository: repository.into(),
-                insecure: false,
-                is_mirror: false,
-            }]);
+        let Some(found) = self.entry(registry, repository)? else {
+            return Ok(vec![self.itself(registry, repository)?]);
         };
-        if found.blocked {
-            return Err(Error::new(
-                Kind::Registry,
-                format!("registry {} is blocked in registries.conf", found.prefix),
-            )
-            .hint("ask whoever wrote registries.conf for another source"));
-        }
+        let name = format!("{registry}/{repository}");
         let mut endpoints = Vec::new();
         for mirror in &found.mirror {
             let fits = match mirror.pull_from_mirror {

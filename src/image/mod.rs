@@ -1,5 +1,6 @@
 //! Images: names, records, and the ways in: registries, archives; joins `registry` and `storage`.
 
+mod access;
 mod blob;
 pub mod dest;
 mod intake;
@@ -91,10 +92,9 @@ impl FromStr for PullPolicy {
     }
 }
 
-/// How to talk to the registry, as far as the command line says; everything else comes from the configuration.
+/// How to talk to a registry, as far as the command line says; everything else comes from the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct PullOptions {
-    pub platform: PlatformRequest,
+pub struct AccessOptions {
     /// `--creds USER[:PASSWORD]`
     pub credentials: Option<Credentials>,
     pub authfile: Option<PathBuf>,
@@ -105,4 +105,13 @@ pub struct PullOptions {
     pub retry: Option<u32>,
     /// `--retry-delay`; `None`: exponential.
     pub retry_delay: Option<Duration>,
+}
+
+/// What to pull, and how.
+#[derive(Debug, Clone, Default)]
+pub struct PullOptions {
+    pub platform: PlatformRequest,
+    pub access: AccessOptions,
+    /// `--signature-policy`
+    pub signature_policy: Option<PathBuf>,
 }

@@ -5,23 +5,14 @@
 //! | 1 | cli, tokio | manifest and config, checked; the runtime is gone again |
 //! | 2 | cli, worker | intake brings what is missing |
 
-use std::path::PathBuf;
-
 use super::intake::{Wanted, platform_of};
 use super::reference::{Name, Reference};
 use super::source::{ImageSource, Incoming};
 use super::transport::{self, Transport};
-use super::{Event, Image, Images, Platform, Progress, PullOptions, PullPolicy, resolve};
-use crate::config::auth::AuthFiles;
-use crate::config::containers::Containers;
-use crate::config::proxy::Proxies;
-use crate::config::registries::{Endpoint, Registries};
+use super::{Event, Image, Images, Platform, Progress, PullOptions, PullPolicy, access, resolve};
+use crate::config::registries::Registries;
 use crate::error::{Error, Kind, Result};
-use crate::registry::{
-    BlobJob, Client, ClientSettings, ProxySettings, Remote, RetrySettings, Source,
-    TransportSettings,
-};
-use crate::rootless::dirs;
+use crate::registry::{BlobJob, Client, Remote, Source};
 use crate::storage::Digest;
 
 /// A registry that has the image, and the client that talks to it.
@@ -142,10 +133,10 @@ impl Images<'_> {
         let registries = Registries::load(self.identity)?;
         let (candidates, _) = resolve::candidates(&registries, &name)?;
         let mut failed = Vec::new();
-        let client = self.client(options)?;
+        let client = self.client(&options.access)?;
         for reference in candidates {
-            for endpoint in self.endpoints(&registries, &reference, options)? {
-                let credentials = self.credentials(&endpoint, options)?;
+            for endpoint in access::endpoints(&registries, &reference, &options.access)? {
+                let credentials = self.credentials(&endpoint, &options.access)?;
                 match client.tags(&endpoint, credentials, progress) {
                     Ok(tags) => {
                         let name = reference.name();
@@ -165,7 +156,11 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Image> {
-        let client = self.client(options)?;
+        self.check_policy(
+            &access::place_of(reference),
+            options.signature_policy.as_deref(),
+        )?;
+        let client = self.client(&options.access)?;
         let remote = self.resolve_remote(&client, registries, reference, options, progress)?;
         let incoming = Incoming {
             index: remote.index,
@@ -197,8 +192,8 @@ impl Images<'_> {
         let want = options.platform.resolve();
         let known = |digest: &Digest| self.store.read_blob(digest, None).ok();
         let mut failed = Vec::new();
-        for endpoint in self.endpoints(registries, reference, options)? {
-            let credentials = self.credentials(&endpoint, options)?;
+        for endpoint in access::endpoints(registries, reference, &options.access)? {
+            let credentials = self.credentials(&endpoint, &options.access)?;
             let selector = reference.selector();
             match client.resolve(&endpoint, credentials, &selector, &want, &known, progress) {
                 Ok(remote) => return Ok(remote),
@@ -219,74 +214,6 @@ impl Images<'_> {
         Err(failed
             .pop()
             .unwrap_or_else(|| Error::new(Kind::Registry, "no registry to ask")))
-    }
-
-    fn endpoints(
-        &self,
-        registries: &Registries,
-        reference: &Reference,
-        options: &PullOptions,
-    ) -> Result<Vec<Endpoint>> {
-        let by_digest = reference.digest().is_some();
-        let mut endpoints =
-            registries.endpoints(reference.registry(), reference.repository(), by_digest)?;
-        if let Some(verify) = options.tls_verify {
-            endpoints
-                .iter_mut()
-                .for_each(|endpoint| endpoint.insecure = !verify);
-        }
-        Ok(endpoints)
-    }
-
-    /// `--creds` is for the registry that was named, never for its mirrors.
-    fn credentials(
-        &self,
-        endpoint: &Endpoint,
-        options: &PullOptions,
-    ) -> Result<Option<crate::config::auth::Credentials>> {
-        match &options.credentials {
-            Some(given) if !endpoint.is_mirror => Ok(Some(given.clone())),
-            _ => AuthFiles::locate(self.identity, options.authfile.as_deref())
-                .find(&endpoint.registry, &endpoint.repository),
-        }
-    }
-
-    /// The command line decides, then containers.conf, then the defaults.
-    fn client(&self, options: &PullOptions) -> Result<Client> {
-        let config = Containers::load(self.identity)?;
-        let proxies = Proxies::from_env();
-        let user = dirs::config_home(self.identity).ok();
-        let certs_d = user
-            .map(|dir| dir.join("containers/certs.d"))
-            .into_iter()
-            .chain(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from))
-            .collect();
-        let transport = TransportSettings {
-            cert_dir: options.cert_dir.clone(),
-            certs_d,
-            proxies: ProxySettings {
-                http: proxies.http,
-                https: proxies.https,
-                no_proxy: proxies.no_proxy,
-            },
-            ..TransportSettings::default()
-        };
-        let retry = RetrySettings {
-            retries: options
-                .retry
-                .or(config.retry)
-                .unwrap_or(RetrySettings::default().retries),
-            delay: options.retry_delay,
-        };
-        let defaults = ClientSettings::default();
-        Ok(Client::new(ClientSettings {
-            transport,
-            retry,
-            parallel: match config.image_parallel_copies {
-                Some(copies) if copies > 0 => copies as usize,
-                _ => defaults.parallel,
-            },
-        }))
     }
 }
 

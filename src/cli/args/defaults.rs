@@ -15,7 +15,7 @@ use crate::config::containers::Containers;
 use crate::container::detach;
 use crate::container::request::{BaseHosts, CreateRequest, NamespaceMode};
 use crate::error::{Error, Kind, Result};
-use crate::image::PullOptions;
+use crate::image::{AccessOptions, PullOptions};
 use crate::net::{NetworkMode, mode};
 
 use super::create::CreateArgs;
@@ -46,6 +46,11 @@ pub fn apply(
 
 /// What concerns fetching images.
 pub fn pull(config: &Containers, options: &mut PullOptions) -> Result<()> {
+    access(config, &mut options.access)
+}
+
+/// What concerns talking to registries.
+pub fn access(config: &Containers, options: &mut AccessOptions) -> Result<()> {
     options.retry = options.retry.or(config.retry);
     if let (None, Some(text)) = (options.retry_delay, given(&config.retry_delay)) {
         let delay = value::duration(text).map_err(Error::usage);

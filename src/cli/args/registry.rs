@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::auth::Credentials;
 use crate::error::{Error, Result};
-use crate::image::{PlatformRequest, PullOptions};
+use crate::image::{AccessOptions, PlatformRequest, PullOptions};
 
 use super::value;
 
@@ -30,6 +30,9 @@ pub struct RegistryArgs {
     /// Pause between tries (default: half a second, doubling)
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     retry_delay: Option<Duration>,
+    /// File with the policy of what may be pulled, instead of policy.json in its usual places
+    #[arg(long, value_name = "PATH", hide = true)]
+    signature_policy: Option<PathBuf>,
 }
 
 /// Which image of an index.
@@ -80,18 +83,15 @@ impl RegistryArgs {
         };
         Ok(PullOptions {
             platform: platform.request()?,
-            credentials,
-            authfile: self
-                .authfile
-                .clone()
-                .filter(|path| !path.as_os_str().is_empty()),
-            cert_dir: self
-                .cert_dir
-                .clone()
-                .filter(|path| !path.as_os_str().is_empty()),
-            tls_verify: self.tls_verify,
-            retry: self.retry,
-            retry_delay: self.retry_delay,
+            access: AccessOptions {
+                credentials,
+                authfile: value::given(&self.authfile),
+                cert_dir: value::given(&self.cert_dir),
+                tls_verify: self.tls_verify,
+                retry: self.retry,
+                retry_delay: self.retry_delay,
+            },
+            signature_policy: value::given(&self.signature_policy),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Values of flags as Go reads them. Errors are Go's texts, which follow `invalid argument "x" for "--flag" flag: `.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `strconv.ParseBool`.
@@ -16,6 +17,11 @@ pub fn boolean(text: &str) -> Result<bool, String> {
 /// Any text, for flags whose value only a later step judges.
 pub fn text(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.to_owned())
+}
+
+/// A path flag's value; an empty one counts as not given.
+pub fn given(path: &Option<PathBuf>) -> Option<PathBuf> {
+    path.clone().filter(|path| !path.as_os_str().is_empty())
 }
 
 /// `strconv.ParseUint`, decimal or with a base prefix.

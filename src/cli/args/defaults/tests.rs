@@ -346,10 +346,13 @@ fn pulls() {
     let mut options = PullOptions::default();
     pull(&config, &mut options).expect("valid");
     let two = std::time::Duration::from_secs(2);
-    assert_eq!((options.retry, options.retry_delay), (Some(7), Some(two)));
-    options.retry = Some(1);
+    assert_eq!(
+        (options.access.retry, options.access.retry_delay),
+        (Some(7), Some(two))
+    );
+    options.access.retry = Some(1);
     pull(&config, &mut options).expect("valid");
-    assert_eq!(options.retry, Some(1));
+    assert_eq!(options.access.retry, Some(1));
     config.retry_delay = Some("soon".to_owned());
     let err = pull(&config, &mut PullOptions::default()).expect_err("no duration");
     assert!(
