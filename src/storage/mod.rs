@@ -21,6 +21,7 @@
 //! store can be moved.
 
 mod blobs;
+pub mod compress;
 mod gc;
 mod layers;
 pub mod overlay;
