@@ -206,6 +206,7 @@ fn new_record(plan: &Plan) -> ImageRecord {
         layers: plan.chain.clone(),
         manifests: Vec::new(),
         history: Vec::new(),
+        list: None,
     }
 }
 

@@ -7,9 +7,9 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use super::record::TagRecord;
+use super::record::{ImageRecord, TagRecord};
 use super::reference::{DOCKER_HUB, LOCALHOST, Name, Reference};
-use super::{Image, Images};
+use super::{Image, Images, Platform};
 use crate::config::registries::Registries;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::storage::Digest;
@@ -31,11 +31,37 @@ impl Images<'_> {
             // A name without its image: the record was damaged or removed behind our back.
             return Err(unknown(text).hint("its record is missing: pull it again"));
         };
+        let record = match record.is_list() {
+            true => self.instance_here(text, &record)?,
+            false => record,
+        };
         let names = match found.name {
             Some(name) => vec![name.to_string()],
             None => self.names(&record.id)?,
         };
         self.assemble(&record, names)
+    }
+
+    /// Of a local manifest list, the image for this host.
+    fn instance_here(&self, text: &str, list: &ImageRecord) -> Result<ImageRecord> {
+        let host = Platform::host();
+        let entries = list.list.iter().flat_map(|list| &list.entries);
+        let best = entries
+            .filter_map(|entry| Some((host.distance(&entry.platform.of_image())?, entry)))
+            .min_by_key(|(distance, _)| *distance);
+        let none = || {
+            let text = format!("{text}: no image of this manifest list is for {host}");
+            Error::new(Kind::NotFound, text)
+        };
+        let (_, entry) = best.ok_or_else(none)?;
+        let images = self.all_images()?.into_iter();
+        images
+            .filter(|image| !image.is_list())
+            .find(|image| image.digests().any(|digest| *digest == entry.digest))
+            .ok_or_else(|| {
+                let text = format!("{text}: the image {} of this manifest list", entry.digest);
+                Error::new(Kind::NotFound, format!("{text} is not in the store")).hint("pull it")
+            })
     }
 
     /// Tells whether the name means an image in the store.

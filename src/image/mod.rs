@@ -3,6 +3,7 @@
 mod access;
 mod blob;
 pub mod dest;
+pub mod index;
 mod intake;
 mod list;
 mod lookup;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::ImageConfiguration;
 use serde::{Deserialize, Serialize};
 
+use super::index::ListRecord;
 use super::reference::Reference;
 use super::{Image, Images};
 use crate::error::{Error, Kind, Result, Tried};
@@ -47,6 +48,9 @@ pub struct ImageRecord {
     /// Names the image once had, latest first (`images`' History).
     #[serde(default)]
     pub history: Vec<String>,
+    /// It is no image but a list of some, made here: it has no config and no layers, and its id names no blob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListRecord>,
 }
 
 /// One manifest of an image; the same config may come compressed in more than one way.
@@ -78,6 +82,17 @@ impl ImageRecord {
         self.manifests.first()
     }
 
+    /// A manifest list made here.
+    pub fn is_list(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Manifests of the images in a local manifest list; none of an image.
+    pub fn instances(&self) -> Vec<Digest> {
+        let entries = self.list.iter().flat_map(|list| &list.entries);
+        entries.map(|entry| entry.digest).collect()
+    }
+
     /// Digest shown as the image's.
     pub fn digest(&self) -> Digest {
         self.manifest().map_or(self.id, |manifest| manifest.digest)
@@ -98,6 +113,7 @@ impl ImageRecord {
             .flat_map(|m| m.layers.iter().map(|layer| *layer.digest()));
         std::iter::once(self.id)
             .chain(self.digests().copied().collect::<Vec<_>>())
+            .chain(self.instances())
             .chain(layers)
     }
 }

@@ -178,7 +178,7 @@ struct TagList {
 /// Builds a runtime, runs the future, and is single-threaded again.
 ///
 /// Nothing in here asks tokio for a blocking thread: names are resolved by hickory, files are written in place.
-fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

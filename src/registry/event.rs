@@ -47,6 +47,11 @@ pub enum Event<'a> {
         digest: &'a Digest,
         kind: BlobKind,
     },
+    /// Another repository of the destination's registry had the blob.
+    BlobMounted {
+        digest: &'a Digest,
+        from: &'a str,
+    },
     /// The destination has the blob now.
     BlobSent {
         digest: &'a Digest,

@@ -6,14 +6,17 @@
 //! Who does what: the crate oci-client gives the types of manifests and indexes, the media types and the error
 //! envelope. Its own transfers are not used: they read manifests and tokens without a limit, give neither retry nor
 //! resume, and would build a second HTTP client. `transport` sends, `session` follows redirects, `challenge` and `token`
-//! authenticate, `status` words refusals, `manifest` hardens what comes back, `blob` streams.
+//! authenticate, `status` words refusals, `manifest` hardens what comes back, `blob` streams, `push`, `upload` and `content`
+//! write.
 
 mod blob;
 mod challenge;
 mod client;
+mod content;
 pub mod event;
 mod manifest;
 pub mod platform;
+mod push;
 pub mod reference;
 mod retry;
 mod session;
@@ -22,9 +25,12 @@ mod status;
 mod tests;
 mod token;
 mod transport;
+mod upload;
 
 pub use blob::{BlobJob, BlobSink};
 pub use client::{Client, ClientSettings, Known, Remote, Source};
+pub use content::{Content, ContentWriter, Whole};
 pub use manifest::{Document, Layer, MAX_DOCUMENT, check_depth};
+pub use push::{Sought, Target, UploadJob};
 pub use retry::RetrySettings;
 pub use transport::{ProxySettings, TransportSettings};

@@ -311,6 +311,11 @@ pub fn is_registry(text: &str) -> bool {
         })
 }
 
+/// A repository within a registry, as it may stand in a URL.
+pub(super) fn is_repository(text: &str) -> bool {
+    text.len() <= NAME_MAX && text.split('/').all(is_component)
+}
+
 /// Lower case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
 fn is_component(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();

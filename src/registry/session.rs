@@ -115,7 +115,6 @@ impl Session {
     }
 
     /// For reading from and writing to the endpoint's repository.
-    #[allow(dead_code, reason = "push writes with it")]
     pub(super) fn for_push(endpoint: Endpoint, credentials: Option<Credentials>) -> Self {
         let scope = Some(format!("repository:{}:pull,push", endpoint.repository));
         Self::with_scope(endpoint, credentials, scope)

@@ -53,6 +53,8 @@ impl Default for TransportSettings {
 /// The HTTP clients of one run of the runtime.
 pub(super) struct Transport<'a> {
     settings: &'a TransportSettings,
+    /// An answer that takes long ends the request.
+    ends_stalled: bool,
     plain: OnceCell<reqwest::Client>,
     tls: RefCell<Vec<(TlsKey, reqwest::Client)>>,
 }
@@ -67,8 +69,17 @@ impl<'a> Transport<'a> {
     pub(super) fn new(settings: &'a TransportSettings) -> Self {
         Self {
             settings,
+            ends_stalled: true,
             plain: OnceCell::new(),
             tls: RefCell::default(),
+        }
+    }
+
+    /// For requests whose body takes long: who sends them watches that they go on.
+    pub(super) fn for_uploads(settings: &'a TransportSettings) -> Self {
+        Self {
+            ends_stalled: false,
+            ..Self::new(settings)
         }
     }
 
@@ -115,9 +126,11 @@ impl<'a> Transport<'a> {
             .user_agent(concat!("pod/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.stall_timeout)
             .pool_max_idle_per_host(16)
             .no_proxy();
+        if self.ends_stalled {
+            builder = builder.read_timeout(settings.stall_timeout);
+        }
         let without = settings
             .proxies
             .no_proxy

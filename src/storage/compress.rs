@@ -278,8 +278,7 @@ mod tests {
         let plain = content(4_000_000);
         let mut packed = Vec::new();
         compress(&mut plain.as_slice(), &mut packed, Compression::Gzip, None).unwrap();
-        let mut whole =
-            flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
+        let mut whole = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
         whole.write_all(&plain).unwrap();
         let whole = whole.finish().unwrap();
         assert!(packed.len() < whole.len() * 101 / 100);
