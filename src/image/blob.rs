@@ -1,11 +1,17 @@
-//! The exact bytes of a layer's blob, wherever they are.
+//! The exact bytes of a layer's blob: the file in the store, or, of a committed layer, its tree written again.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 
 use super::Images;
-use crate::error::Result;
-use crate::storage::{ChainId, DiffId, LayerDigest};
+use crate::error::{Error, Kind, Result, Tried};
+use crate::rootless::worker::WorkerHandle;
+use crate::state::digest::Hasher;
+use crate::storage::pack::{self, Packed};
+use crate::storage::{ChainId, DiffId, LayerDigest, TarForm};
+use crate::userns::map::IdMaps;
+use crate::userns::mode::{self, UsernsMode};
 
 /// One layer as a manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +27,23 @@ pub struct LayerRef {
 #[derive(Debug)]
 pub struct LayerBlob {
     size: u64,
-    from: File,
+    from: From,
+}
+
+#[derive(Debug)]
+enum From {
+    File(File),
+    Tree(Box<Writing>),
+}
+
+/// A worker that writes the blob while it is read.
+#[derive(Debug)]
+struct Writing {
+    pipe: File,
+    want: LayerDigest,
+    /// `None`: read to its end, and checked.
+    hash: Option<Hasher>,
+    worker: Option<WorkerHandle<Packed>>,
 }
 
 impl LayerBlob {
@@ -32,19 +54,101 @@ impl LayerBlob {
 }
 
 impl Read for LayerBlob {
+    /// The end comes only after the digest was found right.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.from.read(buffer)
+        match &mut self.from {
+            From::File(file) => file.read(buffer),
+            From::Tree(writing) => writing.read(buffer),
+        }
+    }
+}
+
+impl Writing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() || self.hash.is_none() {
+            return Ok(0);
+        }
+        let got = self.pipe.read(buffer)?;
+        if got > 0 {
+            if let Some(hash) = &mut self.hash {
+                hash.update(&buffer[..got]);
+            }
+            return Ok(got);
+        }
+        if let Some(worker) = self.worker.take() {
+            worker.finish().map_err(io::Error::other)?;
+        }
+        let digest = self.hash.take().map(Hasher::finish);
+        match digest == Some(*self.want.digest()) {
+            true => Ok(0),
+            false => Err(io::Error::other(Error::new(
+                Kind::Corrupt,
+                format!(
+                    "read layer {}: its files were changed in the store",
+                    self.want
+                ),
+            ))),
+        }
     }
 }
 
 impl Images<'_> {
-    /// Opens the blob of a layer: its file in the store.
+    /// Opens the blob of a layer.
     ///
     /// May fork: for a process with one thread only.
     pub fn open_layer(&self, layer: &LayerRef) -> Result<LayerBlob> {
         let digest = layer.digest.digest();
+        if let Some(form) = self.unwritten(layer)? {
+            let from = From::Tree(Box::new(self.write_again(layer, form)?));
+            let size = form.size;
+            return Ok(LayerBlob { size, from });
+        }
         let from = self.store.open_blob(digest)?;
         let size = self.store.blob_size(digest).unwrap_or_default();
-        Ok(LayerBlob { size, from })
+        Ok(LayerBlob {
+            size,
+            from: From::File(from),
+        })
+    }
+
+    /// Bytes of a layer's blob, also of one that is not kept; `None`: it cannot be had here.
+    pub fn layer_blob_size(&self, layer: &LayerRef) -> Result<Option<u64>> {
+        match self.unwritten(layer)? {
+            Some(form) => Ok(Some(form.size)),
+            None => Ok(self.store.blob_size(layer.digest.digest())),
+        }
+    }
+
+    /// How the blob must be written, where there is no file of it.
+    fn unwritten(&self, layer: &LayerRef) -> Result<Option<TarForm>> {
+        let is_plain = layer.digest.digest() == layer.diff_id.digest();
+        if !is_plain || self.store.has_blob(layer.digest.digest()) {
+            return Ok(None);
+        }
+        let meta = self.store.layer_meta(&layer.chain)?;
+        Ok(meta.and_then(|meta| meta.tar))
+    }
+
+    fn write_again(&self, layer: &LayerRef, form: TarForm) -> Result<Writing> {
+        let meta = self.store.layer_meta(&layer.chain)?;
+        let single_id = meta.is_some_and(|meta| meta.single_id);
+        let (reader, writer) = io::pipe().tried(|| "make a pipe for a layer")?;
+        let home = self.store.root().join(self.store.layer_dir(&layer.chain));
+        let home = home.parent().unwrap_or(&home);
+        let worker = pack::layer_tar(&self.maps()?, home, single_id, form.writer, writer.into())?;
+        Ok(Writing {
+            pipe: File::from(OwnedFd::from(reader)),
+            want: layer.digest,
+            hash: Some(layer.digest.digest().hasher()),
+            worker: Some(worker),
+        })
+    }
+
+    /// The ids that layers are unpacked with.
+    pub(super) fn maps(&self) -> Result<IdMaps> {
+        let me = self.identity;
+        mode::maps(&UsernsMode::Host, me.uid.as_raw(), me.gid.as_raw(), || {
+            me.name()
+        })
     }
 }

@@ -193,6 +193,7 @@ impl Images<'_> {
                 size: unpacked.size,
                 entries: unpacked.entries,
                 single_id: maps.is_single(),
+                tar: None,
             })?;
             progress.event(&Event::LayerUnpacked {
                 digest: incoming.layers[*index].digest.digest(),

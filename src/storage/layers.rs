@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::staging::{Stage, Waiter};
+use super::staging::{Stage, Waiter, io_error, unique_name};
 use super::{ChainId, DiffId, LayerDigest, Store, make_private};
-use crate::error::{Error, Result, Tried};
+use crate::error::{Result, Tried};
 use crate::state::{Durable, Lock, load, save};
 
 /// What is known of a layer besides its tree (`meta.json`).
@@ -26,6 +26,18 @@ pub struct LayerMeta {
     pub entries: u64,
     /// Owners are in `owners`, because one id was all there was.
     pub single_id: bool,
+    /// The tar that the diff id is of can be written again from the tree; else only its blob has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tar: Option<TarForm>,
+}
+
+/// A tar that is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TarForm {
+    /// Which form of [`super::pack`] it has.
+    pub writer: u32,
+    /// Bytes.
+    pub size: u64,
 }
 
 impl Store {
@@ -102,6 +114,26 @@ impl Store {
         }
     }
 
+    /// Begins a layer whose name shows only when it is whole: a commit.
+    pub fn stage_new_layer(&self) -> Result<NewLayer> {
+        let tried = || "stage a new layer";
+        let (item, lock) = self.in_staging(tried, |staging| {
+            let item = staging.join(format!("{}.layer", unique_name()));
+            make_private(&item)?;
+            let lock = Lock::exclusive(&item.join("lock")).map_err(io_error)?;
+            Ok((item, lock))
+        })?;
+        let layer = NewLayer {
+            item,
+            store: self.clone(),
+            lock: Some(lock),
+        };
+        self.write_owner(&layer.item)?;
+        make_private(&layer.dir()).tried(tried)?;
+        make_private(&layer.dir().join("tree")).tried(tried)?;
+        Ok(layer)
+    }
+
     /// Removes a finished or abandoned item: out of sight first, so that a new one can begin at once.
     pub(super) fn retire(&self, item: &Path) {
         // What fails here stays in staging and is swept by a later command.
@@ -118,6 +150,44 @@ fn same_file(file: &fs::File, path: &Path) -> bool {
         return false;
     };
     ours.ino() == named.ino() && ours.dev() == named.dev()
+}
+
+/// A layer in the making that has no name yet. Dropping it removes what there is of it.
+#[derive(Debug)]
+pub struct NewLayer {
+    item: PathBuf,
+    store: Store,
+    /// `None`: it goes on as a [`StagedLayer`].
+    lock: Option<Lock>,
+}
+
+impl NewLayer {
+    /// The directory that will be `layers/<chain-id>`; it holds the empty directory `tree`.
+    pub fn dir(&self) -> PathBuf {
+        self.item.join("new")
+    }
+
+    /// Names it. `None`: the store has that layer already, and this one goes.
+    pub fn named(mut self, id: &ChainId) -> Option<StagedLayer> {
+        if self.store.has_layer(id) {
+            return None;
+        }
+        let lock = self.lock.take()?;
+        Some(StagedLayer {
+            id: *id,
+            item: std::mem::take(&mut self.item),
+            store: self.store.clone(),
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for NewLayer {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            self.store.retire(&self.item);
+        }
+    }
 }
 
 /// A layer that is being made. Dropping it unpublished removes what there is of it.
@@ -147,9 +217,11 @@ impl StagedLayer {
     /// Renames the layer into place.
     pub(super) fn publish(self) -> Result<()> {
         let to = self.store.layer_home(&self.id);
-        fs::rename(self.dir(), &to)
-            .map_err(|err| Error::io(&err, format!("publish layer {}", self.id)))?;
-        Ok(())
+        match fs::rename(self.dir(), &to) {
+            // A commit and a pull that made the same layer: the other one was first.
+            Err(_) if self.store.has_layer(&self.id) => Ok(()),
+            done => done.tried(|| format!("publish layer {}", self.id)),
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //!       staging/                 whatever is not finished; absent when there is nothing
 //!         <algorithm>-<hex>.part   a blob on its way, locked by who fetches it; its length is the state
 //!         <hex>.layer/           a layer on its way: lock, owner.json, new/{tree,meta.json,owners}
+//!         <pid>-<n>.layer/       the same, of a commit: its name shows when it is whole
 //!         <pid>-<n>.pin          what a pull in flight relies on: garbage collection spares it
 //!         <pid>-<n>.trash        renamed away, to be unlinked
 //!
@@ -25,6 +26,7 @@ pub mod compress;
 mod gc;
 mod layers;
 pub mod overlay;
+pub mod pack;
 mod publish;
 mod remove;
 mod staging;
@@ -47,7 +49,7 @@ use crate::state::Lock;
 pub use crate::state::digest::{ChainId, DiffId, Digest, LayerDigest};
 pub use blobs::{ReadyBlob, StagedBlob};
 pub use gc::{GcReport, References, Trash};
-pub use layers::{LayerMeta, StagedLayer};
+pub use layers::{LayerMeta, NewLayer, StagedLayer, TarForm};
 pub use staging::{Pin, Stage, Waiter};
 
 /// Number of the layout drawn above. A store with a greater one was written by a newer version and is refused.

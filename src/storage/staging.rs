@@ -298,7 +298,7 @@ enum Item {
 }
 
 /// For [`Store::in_staging`], which looks for "no such file".
-fn io_error(err: Error) -> std::io::Error {
+pub(super) fn io_error(err: Error) -> std::io::Error {
     match err.errno() {
         Some(errno) => errno.into(),
         None => std::io::Error::other(err),

@@ -30,6 +30,7 @@ fn meta(id: &ChainId) -> LayerMeta {
         size: 7,
         entries: 1,
         single_id: false,
+        tar: None,
     }
 }
 
