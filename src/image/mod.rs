@@ -1,6 +1,7 @@
 //! Images: names, records, and the ways in: registries, archives; joins `registry` and `storage`.
 
 mod access;
+mod archive;
 mod blob;
 pub mod dest;
 pub mod index;
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::rootless::identity::Identity;
 use crate::storage::Store;
 
+pub use archive::Loaded;
 pub use blob::{LayerBlob, LayerRef};
 pub use dest::Destination;
 pub use intake::Wanted;

@@ -41,7 +41,10 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Image> {
+        let from_files = !matches!(transport::parse(text)?, Transport::Registry(_));
         let local = match policy {
+            // What lies in a file is read whatever the policy, as in Podman: no registry is asked.
+            _ if from_files => return self.pull(text, options, progress),
             PullPolicy::Always => None,
             _ => match self.find(text) {
                 Ok(image) => Some(image),
@@ -87,7 +90,10 @@ impl Images<'_> {
         options: &PullOptions,
         progress: &mut dyn Progress,
     ) -> Result<Image> {
-        let name = parse_name(text)?;
+        let name: Name = match transport::parse(text)? {
+            Transport::Registry(name) => name.parse()?,
+            other => return self.pull_files(&other, options, progress),
+        };
         let registries = Registries::load(self.identity)?;
         let (candidates, why) = resolve::candidates(&registries, &name)?;
         if let Some(why) = &why {

@@ -53,22 +53,22 @@ pub struct ConfigBlob {
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Manifest {
-    pub(super) config: ConfigBlob,
+pub struct Manifest {
+    pub config: ConfigBlob,
     /// Lowest first.
-    pub(super) layers: Vec<Layer>,
+    pub layers: Vec<Layer>,
 }
 
 /// One entry of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-    pub(super) platform: Option<Platform>,
+pub struct Entry {
+    pub digest: Digest,
+    pub size: u64,
+    pub platform: Option<Platform>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Parsed {
+pub enum Parsed {
     Image(Manifest),
     Index(Vec<Entry>),
 }
@@ -89,7 +89,7 @@ struct Shape {
 /// Reads a document; `content_type` is the registry's word for it, empty or general where it says nothing.
 ///
 /// Returns the media type that was settled on. Doubled keys are refused by serde.
-pub(super) fn parse(bytes: &[u8], content_type: &str) -> Result<(String, Parsed)> {
+pub fn parse(bytes: &[u8], content_type: &str) -> Result<(String, Parsed)> {
     check_depth(bytes)?;
     let shape: Shape =
         serde_json::from_slice(bytes).map_err(|err| refuse(format!("not a manifest: {err}")))?;
@@ -231,7 +231,7 @@ fn parse_index(bytes: &[u8]) -> Result<Vec<Entry>> {
 }
 
 /// Chooses the entry that runs best on `want`.
-pub(super) fn choose<'a>(entries: &'a [Entry], want: &Platform) -> Result<&'a Entry> {
+pub fn choose<'a>(entries: &'a [Entry], want: &Platform) -> Result<&'a Entry> {
     let distance = |entry: &Entry| match &entry.platform {
         Some(platform) => want.distance(platform),
         None => Some(u32::MAX), // says nothing: its config will tell

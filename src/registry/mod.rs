@@ -14,7 +14,7 @@ mod challenge;
 mod client;
 mod content;
 pub mod event;
-mod manifest;
+pub mod manifest;
 pub mod platform;
 mod push;
 pub mod reference;

@@ -21,6 +21,7 @@
 //! Nothing has a name before it is whole, checked and flushed. A path in a record is relative to the root, so a
 //! store can be moved.
 
+pub mod archive;
 mod blobs;
 pub mod compress;
 mod gc;

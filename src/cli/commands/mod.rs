@@ -15,6 +15,7 @@ mod images;
 mod info;
 mod inspect;
 mod kill;
+mod load;
 mod logs;
 mod port;
 mod ps;
@@ -192,6 +193,13 @@ pub const COMMANDS: &[Entry] = &[
         pull::PullArgs
     ),
     entry!(
+        ["load", "image load"],
+        Images,
+        "Load images from an archive or a directory",
+        "",
+        load::LoadArgs
+    ),
+    entry!(
         ["images", "image ls", "image list"],
         Images,
         "List images",
@@ -292,7 +300,6 @@ const LATER: &[&str] = &[
     "import",
     "init",
     "kube",
-    "load",
     "login",
     "logout",
     "machine",

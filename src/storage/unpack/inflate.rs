@@ -29,7 +29,7 @@ pub(super) struct Chunk {
 }
 
 /// The extracting thread's end.
-pub(super) struct Chunks {
+pub(in crate::storage) struct Chunks {
     full: Receiver<Chunk>,
     used: SyncSender<Vec<u8>>,
 }

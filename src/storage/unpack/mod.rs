@@ -10,10 +10,10 @@
 mod extract;
 mod feed;
 mod inflate;
-mod tar;
+pub(in crate::storage) mod tar;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(in crate::storage) mod tree;
 
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter};
@@ -88,7 +88,7 @@ impl Limits {
         limits
     }
 
-    fn check_ratio(&self, compressed: u64, produced: u64) -> Result<()> {
+    pub(super) fn check_ratio(&self, compressed: u64, produced: u64) -> Result<()> {
         if produced <= self.ratio_from || produced / self.max_ratio <= compressed {
             return Ok(());
         }

@@ -18,7 +18,7 @@ const MAX_HEADERS: usize = 4 << 20;
 const MAX_PATH: u32 = 4095;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum MemberKind {
+pub(in crate::storage) enum MemberKind {
     File,
     /// Data of these ranges (offset, length), in order, in a file of `size` bytes.
     Sparse {
@@ -34,7 +34,7 @@ pub(super) enum MemberKind {
 
 /// A member with everything resolved: PAX over GNU over header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
+pub(in crate::storage) struct Member {
     /// As in the archive; not yet checked for `..`.
     pub path: Vec<u8>,
     pub kind: MemberKind,
@@ -48,8 +48,8 @@ pub(super) struct Member {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-pub(super) struct TarReader {
-    input: Input,
+pub(in crate::storage) struct TarReader<I = ChunkInput> {
+    input: I,
     parser: Parser,
     defaults: Defaults,
     /// Content and padding of the current member that were not read yet.
@@ -65,8 +65,37 @@ struct Defaults {
     mtime: Option<(i64, u32)>,
 }
 
+/// A window on a tar stream that can be made as long as one header needs.
+pub(in crate::storage) trait Input {
+    /// Makes the window at least `want` bytes long; false when the stream ends before.
+    fn fill(&mut self, want: usize) -> bool;
+    fn window(&self) -> &[u8];
+    /// Passes over bytes of the window.
+    fn advance(&mut self, len: usize);
+    /// Passes over bytes of the window and hands them out.
+    fn take(&mut self, len: usize) -> &[u8];
+
+    /// Passes over bytes of the stream; returns how many were missing at its end.
+    fn skip(&mut self, len: u64) -> u64 {
+        let mut left = len;
+        while left > 0 && self.fill(1) {
+            let window = self.window().len();
+            let len = window.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.advance(len);
+            left -= len as u64;
+        }
+        left
+    }
+}
+
 impl TarReader {
-    pub(super) fn new(chunks: Chunks) -> Self {
+    pub(in crate::storage) fn new(chunks: Chunks) -> Self {
+        Self::over(ChunkInput::new(chunks))
+    }
+}
+
+impl<I: Input> TarReader<I> {
+    pub(in crate::storage) fn over(input: I) -> Self {
         let limits = Limits {
             max_path_len: Some(MAX_PATH),
             ..Limits::default()
@@ -76,7 +105,7 @@ impl TarReader {
         // as strictly.
         parser.set_ignore_pax_errors(true);
         Self {
-            input: Input::new(chunks),
+            input,
             parser,
             defaults: Defaults::default(),
             content: 0,
@@ -84,8 +113,12 @@ impl TarReader {
         }
     }
 
+    pub(in crate::storage) fn input(&self) -> &I {
+        &self.input
+    }
+
     /// The next member, after skipping what was not read of the one before; `None` at the end of the archive.
-    pub(super) fn next(&mut self) -> Result<Option<Member>> {
+    pub(in crate::storage) fn next(&mut self) -> Result<Option<Member>> {
         self.skip()?;
         let mut want = BLOCK;
         loop {
@@ -155,7 +188,7 @@ impl TarReader {
     }
 
     /// Some of the content that was not read yet, at most `most` bytes; empty at its end.
-    pub(super) fn content(&mut self, most: u64) -> Result<&[u8]> {
+    pub(in crate::storage) fn content(&mut self, most: u64) -> Result<&[u8]> {
         let most = most.min(self.content);
         if most > 0 && !self.input.fill(1) {
             return Err(truncated());
@@ -169,7 +202,7 @@ impl TarReader {
     }
 
     /// Reads on to the end of the stream: what follows the archive counts for its hash.
-    pub(super) fn drain(&mut self) {
+    pub(in crate::storage) fn drain(&mut self) {
         while self.input.fill(1) {
             let len = self.input.window().len();
             self.input.advance(len);
@@ -179,21 +212,11 @@ impl TarReader {
     /// An archive that ends right after the content of its last member is whole: umoci 0.4 writes such.
     fn skip(&mut self) -> Result<()> {
         let padding = std::mem::take(&mut self.padding);
-        let mut left = std::mem::take(&mut self.content) + padding;
-        while left > 0 {
-            if !self.input.fill(1) {
-                return if left > padding {
-                    Err(truncated())
-                } else {
-                    Ok(())
-                };
-            }
-            let len = self.input.window().len();
-            let len = len.min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.input.advance(len);
-            left -= len as u64;
+        let content = std::mem::take(&mut self.content);
+        match self.input.skip(content + padding) {
+            missing if missing > padding => Err(truncated()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -446,24 +469,15 @@ fn truncated() -> Error {
     doubt("it ends in the middle of a member")
 }
 
-/// A window on the stream of chunks that can be made as long as one header needs.
-struct Input {
+/// The stream of chunks that the inflating thread makes.
+pub(in crate::storage) struct ChunkInput {
     chunks: Chunks,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
 }
 
-impl Input {
-    fn new(chunks: Chunks) -> Self {
-        Self {
-            chunks,
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-        }
-    }
-
+impl Input for ChunkInput {
     fn window(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -478,7 +492,6 @@ impl Input {
         &self.buffer[start..start + len]
     }
 
-    /// Makes the window at least `want` bytes long; false when the stream ends before.
     fn fill(&mut self, want: usize) -> bool {
         while self.end - self.start < want {
             let Some(next) = self.chunks.next() else {
@@ -487,6 +500,17 @@ impl Input {
             self.append(next);
         }
         true
+    }
+}
+
+impl ChunkInput {
+    fn new(chunks: Chunks) -> Self {
+        Self {
+            chunks,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+        }
     }
 
     /// What is left goes before the new chunk where there is room, which is nearly always; else behind each other.

@@ -218,7 +218,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 /// A member's name without leading `/`, `.` and inner `..` (as Go's `path.Clean`); empty is the root itself.
 ///
 /// `None` for a name that leads out of the root: no honest archive has one, and Podman refuses it too.
-pub(super) fn clean(path: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::storage) fn clean(path: &[u8]) -> Option<Vec<u8>> {
     let mut kept: Vec<&[u8]> = Vec::new();
     for name in names(path) {
         match name {

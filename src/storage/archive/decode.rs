@@ -1,0 +1,92 @@
+//! What a whole archive may be compressed with: told by its first bytes, never by its name.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{Result, Tried};
+
+/// Read at once.
+const READ: usize = 256 * 1024;
+/// What one xz stream may make us keep: `xz -9` needs 65 MiB, an honest image nothing beyond.
+const XZ_MEMORY_KIB: u32 = 96 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+    Xz,
+    Bzip2,
+}
+
+impl Compression {
+    /// From the first six bytes.
+    pub fn sniff(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd, // a skippable frame comes first
+            [b'B', b'Z', b'h', ..] => Self::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0] => Self::Xz,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Bytes that were read from the compressed side so far.
+#[derive(Debug, Clone, Default)]
+pub struct Counter(Rc<Cell<u64>>);
+
+impl Counter {
+    pub fn count(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+struct Counted {
+    file: File,
+    counter: Counter,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        self.counter.0.set(self.counter.0.get() + got as u64);
+        Ok(got)
+    }
+}
+
+/// The content of a file or pipe, decompressed, and how much of the compressed side was read.
+pub fn decoder(file: File) -> Result<(Box<dyn Read>, Counter)> {
+    let counter = Counter::default();
+    let counted = Counted {
+        file,
+        counter: counter.clone(),
+    };
+    // A pipe may hand out its first bytes one by one.
+    let mut head = Vec::with_capacity(6);
+    let mut counted = counted;
+    let tried = || "read the archive";
+    (&mut counted).take(6).read_to_end(&mut head).tried(tried)?;
+    let compression = Compression::sniff(&head);
+    let input = BufReader::with_capacity(READ, io::Cursor::new(head).chain(counted));
+    Ok((open(compression, input).tried(tried)?, counter))
+}
+
+fn open(compression: Compression, input: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
+    Ok(match compression {
+        Compression::None => Box::new(input),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(input)?),
+        Compression::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+            input,
+            true,
+            XZ_MEMORY_KIB,
+        )),
+        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+    })
+}
