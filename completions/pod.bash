@@ -43,6 +43,9 @@ _pod() {
             pod,kill)
                 cmd="pod__subcmd__kill"
                 ;;
+            pod,load)
+                cmd="pod__subcmd__load"
+                ;;
             pod,logs)
                 cmd="pod__subcmd__logs"
                 ;;
@@ -139,6 +142,9 @@ _pod() {
             pod__subcmd__image,list)
                 cmd="pod__subcmd__image__subcmd__list"
                 ;;
+            pod__subcmd__image,load)
+                cmd="pod__subcmd__image__subcmd__load"
+                ;;
             pod__subcmd__image,ls)
                 cmd="pod__subcmd__image__subcmd__ls"
                 ;;
@@ -164,7 +170,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull images tag rmi info system version image container"
+            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull load images tag rmi info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1634,7 +1640,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image)
-            opts="-h --help pull ls list tag rm remove inspect exists"
+            opts="-h --help pull load ls list tag rm remove inspect exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1703,6 +1709,28 @@ _pod() {
                     return 0
                     ;;
                 --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__load)
+            opts="-i -q -h --input --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1941,6 +1969,28 @@ _pod() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__load)
+            opts="-i -q -h --input --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -39,6 +39,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "logs" -d 'Show what contain
 complete -c pod -n "__fish_pod_needs_command" -f -a "inspect" -d 'Show everything known of containers and images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "port" -d 'List published ports'
 complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
@@ -293,6 +294,9 @@ complete -c pod -n "__fish_pod_using_subcommand pull" -l variant -d 'Variant of 
 complete -c pod -n "__fish_pod_using_subcommand pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
+complete -c pod -n "__fish_pod_using_subcommand load" -s q -l quiet -d 'Print the names only'
+complete -c pod -n "__fish_pod_using_subcommand load" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand images" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l sort -d 'Sort by created, id, repository, size or tag' -r
@@ -316,15 +320,16 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
@@ -339,6 +344,9 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Print the names only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l sort -d 'Sort by created, id, repository, size or tag' -r

@@ -1,7 +1,7 @@
 //! Transports: `docker://NAME`, `oci-archive:FILE:TAG` and their kin (containers-transports(5)).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 
@@ -41,6 +41,17 @@ impl Transport {
             Self::ContainersStorage(_) => "containers-storage",
         }
     }
+
+    /// The file or directory, and what stands behind it, where there is one.
+    pub fn path(&self) -> Option<(&Path, Option<&Pick>)> {
+        match self {
+            Self::Registry(_) | Self::ContainersStorage(_) => None,
+            Self::Dir(path) => Some((path, None)),
+            Self::DockerArchive(path, pick)
+            | Self::OciArchive(path, pick)
+            | Self::OciDir(path, pick) => Some((path, pick.as_ref())),
+        }
+    }
 }
 
 impl fmt::Display for Pick {
@@ -54,18 +65,14 @@ impl fmt::Display for Pick {
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, pick) = match self {
-            Self::Registry(name) => return write!(f, "docker://{name}"),
-            Self::ContainersStorage(rest) => return write!(f, "containers-storage:{rest}"),
-            Self::Dir(path) => (path, &None),
-            Self::DockerArchive(path, pick)
-            | Self::OciArchive(path, pick)
-            | Self::OciDir(path, pick) => (path, pick),
-        };
-        write!(f, "{}:{}", self.scheme(), path.display())?;
-        match pick {
-            Some(pick) => write!(f, ":{pick}"),
-            None => Ok(()),
+        match (self, self.path()) {
+            (Self::ContainersStorage(rest), _) => write!(f, "containers-storage:{rest}"),
+            (Self::Registry(name), _) => write!(f, "docker://{name}"),
+            (_, None) => f.write_str(self.scheme()),
+            (_, Some((path, None))) => write!(f, "{}:{}", self.scheme(), path.display()),
+            (_, Some((path, Some(pick)))) => {
+                write!(f, "{}:{}:{pick}", self.scheme(), path.display())
+            }
         }
     }
 }

@@ -1,12 +1,14 @@
 //! `oci-archive:` and `oci:`: an OCI image layout (image-spec `image-layout.md`).
 
+use std::path::Path;
+
 use oci_client::manifest::OciImageIndex;
 
 use super::source::{FileSource, checked_document};
 use super::{document, local_name, missing};
 use crate::error::{Error, Kind, Result};
 use crate::image::Platform;
-use crate::image::reference::Reference;
+use crate::image::reference::{LOCALHOST, Name, Reference};
 use crate::image::source::{Document, Incoming};
 use crate::image::transport::Pick;
 use crate::registry::check_depth;
@@ -117,12 +119,22 @@ impl Layout {
         Ok(Self { items })
     }
 
-    pub(super) fn images(&self) -> Vec<Vec<Reference>> {
+    /// In a directory only a full name counts, and the path stands in for it, as in Podman (`localhost/PATH`).
+    pub(super) fn images(&self, directory: Option<&Path>) -> Vec<Vec<Reference>> {
+        let full = |name: &Name| directory.is_none() || !name.is_short();
+        let by_path = |path: &Path| local_name(path.to_str()?.trim_matches('/')).ok();
         self.items
             .iter()
             .map(|item| {
-                let names = item.names.iter();
-                names.filter_map(|name| local_name(name).ok()).collect()
+                let names = item.names.iter().filter_map(|name| name.parse().ok());
+                let mut names: Vec<Reference> = names
+                    .filter(full)
+                    .map(|name| name.qualify(LOCALHOST))
+                    .collect();
+                if names.is_empty() && self.items.len() == 1 {
+                    names.extend(directory.and_then(by_path));
+                }
+                names
             })
             .collect()
     }

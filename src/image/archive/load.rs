@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::Opened;
 use super::dir::DirImage;
 use super::docker::DockerArchive;
 use super::layout::Layout;
-use super::{Opened, name_of_path};
+use crate::config::policy::Place;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Image, Images, PlatformRequest, Progress, Wanted};
 use crate::registry::MAX_DOCUMENT;
@@ -23,52 +24,45 @@ pub struct Loaded {
 impl Images<'_> {
     /// Loads all images of an archive or of a directory.
     pub fn load_path(&self, path: &Path, progress: &mut dyn Progress) -> Result<Vec<Loaded>> {
-        let mut load = || {
-            if !path.is_dir() {
-                return self.load_archive(super::open(path)?, progress);
-            }
-            let files = FileSet::of_directory(path)?;
-            let opened = detect(&files)?;
-            let name = match opened {
-                Opened::Dir(_) => name_of_path(path),
-                _ => None,
-            };
-            self.load_all(&files, &opened, name, &path.display().to_string(), progress)
+        let files = match path.is_dir() {
+            true => FileSet::of_directory(path),
+            false => super::open(path).and_then(|file| self.archive(file)),
         };
-        load().map_err(|err| err.context(format!("load \"{}\"", path.display())))
+        files
+            .and_then(|files| self.load(&files, Some(path), progress))
+            .map_err(|err| err.context(format!("load \"{}\"", path.display())))
     }
 
     /// Loads all images of an archive that comes through a pipe, or lies in a file.
     pub fn load_file(&self, file: File, progress: &mut dyn Progress) -> Result<Vec<Loaded>> {
-        self.load_archive(file, progress)
+        self.archive(file)
+            .and_then(|files| self.load(&files, None, progress))
             .map_err(|err| err.context("load standard input"))
     }
 
-    fn load_archive(&self, file: File, progress: &mut dyn Progress) -> Result<Vec<Loaded>> {
-        let files = self
-            .store
-            .open_archive(file)
-            .map_err(|err| match err.kind() {
-                Kind::Corrupt => no_image(&err),
-                _ => err,
-            })?;
-        let opened = detect(&files)?;
-        self.load_all(&files, &opened, None, "the archive", progress)
+    fn archive(&self, file: File) -> Result<FileSet> {
+        self.store.open_archive(file).map_err(no_image)
     }
 
-    fn load_all(
+    fn load(
         &self,
         files: &FileSet,
-        opened: &Opened,
-        name: Option<crate::image::reference::Reference>,
-        place: &str,
+        path: Option<&Path>,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Loaded>> {
+        let opened = detect(files)?;
+        let directory = path.filter(|path| path.is_dir());
+        let scheme = opened.scheme(directory.is_some());
+        let place = match path {
+            Some(path) => Place::path(scheme, path, None),
+            None => Place::whole(scheme, "/dev/stdin"),
+        };
+        self.check_policy(&place, None)?;
+        let shown = path.map_or("the archive".into(), |path| path.display().to_string());
         let platform = PlatformRequest::default();
         let mut loaded = Vec::new();
-        for (index, mut names) in opened.images().into_iter().enumerate() {
-            names.extend(name.clone());
-            let (source, incoming) = opened.image(files, index, &platform.resolve(), place)?;
+        for (index, names) in opened.images(directory).into_iter().enumerate() {
+            let (source, incoming) = opened.image(files, index, &platform.resolve(), &shown)?;
             let wanted = Wanted {
                 names: &names,
                 platform: &platform,
@@ -93,25 +87,25 @@ fn detect(files: &FileSet) -> Result<Opened> {
             Err(err) => why = Some(err),
         }
     }
-    match files.read("manifest.json", MAX_DOCUMENT)? {
-        Some(bytes) if bytes.trim_ascii_start().starts_with(b"{") => {
+    match (files.read("manifest.json", MAX_DOCUMENT)?, why) {
+        (Some(bytes), _) if bytes.trim_ascii_start().starts_with(b"{") => {
             DirImage::read(files).map(Opened::Dir)
         }
-        None if why.is_some() => Err(why.unwrap_or_else(|| Error::usage("no image"))),
-        _ => DockerArchive::read(files)
-            .map(Opened::Docker)
-            .map_err(|err| match err.kind() {
-                Kind::Corrupt => no_image(&err),
-                _ => err,
-            }),
+        (None, Some(why)) => Err(why),
+        _ => DockerArchive::read(files).map(Opened::Docker),
     }
+    .map_err(no_image)
 }
 
-fn no_image(why: &Error) -> Error {
+/// Words that something is no image, as far as that is what `err` says.
+fn no_image(err: Error) -> Error {
+    if err.kind() != Kind::Corrupt {
+        return err;
+    }
     Error::new(
         Kind::Corrupt,
         format!(
-            "payload does not match any of the supported image formats (oci-archive, docker-archive, oci-dir, docker-dir): {why}"
+            "payload does not match any of the supported image formats (oci-archive, docker-archive, oci-dir, docker-dir): {err}"
         ),
     )
 }

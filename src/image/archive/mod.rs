@@ -20,10 +20,11 @@ mod source;
 use std::fs::File;
 use std::path::Path;
 
-use super::reference::{DOCKER_HUB, Name, Reference};
+use super::reference::{DOCKER_HUB, LOCALHOST, Name, Reference};
 use super::source::Incoming;
 use super::transport::{Pick, Transport};
 use super::{Image, Images, Platform, Progress, PullOptions, Wanted};
+use crate::config::policy::Place;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::MAX_DOCUMENT;
 use crate::storage::archive::FileSet;
@@ -39,11 +40,21 @@ enum Opened {
 }
 
 impl Opened {
-    /// The images in it, with the names they bring along.
-    fn images(&self) -> Vec<Vec<Reference>> {
+    /// The transport that reads it.
+    fn scheme(&self, directory: bool) -> &'static str {
+        match self {
+            Self::Docker(_) => "docker-archive",
+            Self::Layout(_) if directory => "oci",
+            Self::Layout(_) => "oci-archive",
+            Self::Dir(_) => "dir",
+        }
+    }
+
+    /// The images in it, with the names they bring along. `directory`: where it lies, unless that is an archive.
+    fn images(&self, directory: Option<&Path>) -> Vec<Vec<Reference>> {
         match self {
             Self::Docker(archive) => archive.images(),
-            Self::Layout(layout) => layout.images(),
+            Self::Layout(layout) => layout.images(directory),
             Self::Dir(_) => vec![Vec::new()],
         }
     }
@@ -82,6 +93,13 @@ impl Images<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Image> {
         let place = transport.to_string();
+        if let Some((path, pick)) = transport.path() {
+            let tag = pick.map(ToString::to_string);
+            self.check_policy(
+                &Place::path(transport.scheme(), path, tag.as_deref()),
+                options.signature_policy.as_deref(),
+            )?;
+        }
         let (files, pick) = match transport {
             Transport::DockerArchive(path, pick) | Transport::OciArchive(path, pick) => {
                 let files = open(path).and_then(|file| self.store.open_archive(file));
@@ -109,12 +127,13 @@ impl Images<'_> {
                 _ => Opened::Layout(layout::Layout::read(&files)?),
             };
             let index = opened.pick(pick)?;
-            let mut names = opened.images().swap_remove(index);
+            let directory = match transport {
+                Transport::OciDir(path, _) => Some(path.as_path()),
+                _ => None,
+            };
+            let mut names = opened.images(directory).swap_remove(index);
             if let (Transport::DockerArchive(..), Some(Pick::Name(name))) = (transport, pick) {
                 names = vec![docker_name(name)?];
-            }
-            if let Transport::Dir(path) = transport {
-                names.extend(name_of_path(path));
             }
             let want = options.platform.resolve();
             let (source, incoming) = opened.image(&files, index, &want, &place)?;
@@ -144,13 +163,7 @@ fn missing(name: &str) -> Error {
 
 /// A name in Podman's way for what is only here: `localhost/NAME` unless it has a registry.
 fn local_name(text: &str) -> Result<Reference> {
-    Ok(text.parse::<Name>()?.qualify(super::reference::LOCALHOST))
-}
-
-/// `localhost/PATH:latest`, for an image in a directory that has no other name; `None` where the path is no name.
-fn name_of_path(path: &Path) -> Option<Reference> {
-    let text = path.to_str()?.trim_matches('/');
-    local_name(text).ok()
+    Ok(text.parse::<Name>()?.qualify(LOCALHOST))
 }
 
 /// Docker's rules: `nginx` is Docker Hub's.
