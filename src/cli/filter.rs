@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::container::record::Status;
 use crate::container::{Container, clock};
