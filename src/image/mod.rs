@@ -3,6 +3,7 @@
 mod access;
 mod archive;
 mod blob;
+pub mod change;
 pub mod dest;
 pub mod index;
 mod intake;
