@@ -1,6 +1,7 @@
 //! What commands work on, made on first use: a command pays only for what it asks for.
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 
 use crate::config;
 use crate::container::Containers;
@@ -79,16 +80,51 @@ impl Context {
         get(&self.dirs, || {
             preflight::refuse_root()?;
             let storage = self.storage()?;
+            let given = self.globals.imagestore.as_deref();
             Dirs::resolve(
                 self.identity()?,
                 self.globals.root.as_deref().or(storage.store.as_deref()),
                 self.globals.runroot.as_deref().or(storage.run.as_deref()),
+            )?
+            .with_images(
+                given
+                    .filter(|dir| !dir.as_os_str().is_empty())
+                    .or(storage.images.as_deref()),
+                &self.image_stores()?,
             )
         })
     }
 
+    /// The read-only stores below ours. As with Podman, options given now replace those of storage.conf.
+    pub fn image_stores(&self) -> Result<Vec<PathBuf>> {
+        let env = std::env::var("STORAGE_OPTS").unwrap_or_default();
+        let given: Vec<&str> = match self.globals.storage_opt.as_slice() {
+            [] => env.split_terminator(',').collect(),
+            given => given.iter().map(String::as_str).collect(),
+        };
+        if given.iter().all(|option| option.is_empty()) {
+            return Ok(self.storage()?.additional_image_stores.clone());
+        }
+        let mut stores = Vec::new();
+        for option in given {
+            stores.extend(config::storage::image_stores_of(option)?);
+        }
+        Ok(stores)
+    }
+
+    /// Warns of what a command found wrong in the stores below ours.
+    pub fn warn_of_stores(&self) {
+        for note in self.store.get().map(Store::take_notes).unwrap_or_default() {
+            self.warn(&note);
+        }
+    }
+
     pub fn store(&self) -> Result<&Store> {
-        get(&self.store, || Store::open(self.dirs()?))
+        get(&self.store, || {
+            let store = Store::open(self.dirs()?)?;
+            store.take_notes().iter().for_each(|note| self.warn(note));
+            Ok(store)
+        })
     }
 
     pub fn images(&self) -> Result<Images<'_>> {

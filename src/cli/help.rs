@@ -20,6 +20,8 @@ const GLOBALS: &str = "\
 Options before or after a command:
       --root DIR             Directory of images and containers
       --runroot DIR          Directory of what running containers need
+      --imagestore DIR       Directory of images, if not that of containers
+      --storage-opt OPTION   additionalimagestore=DIR: a read-only store below
       --log-level LEVEL      Show messages of this level and above (default warn)
       --storage-driver NAME  How layers are put together: overlay
   -v, --version              Print the version

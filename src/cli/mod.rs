@@ -100,7 +100,9 @@ fn invoke(
     };
     let globals = args::global::take(&mut matches)?;
     let ctx = Context::new(globals, line.to_vec());
-    (entry.run)(&mut matches, &ctx, out)
+    let outcome = (entry.run)(&mut matches, &ctx, out);
+    ctx.warn_of_stores();
+    outcome
 }
 
 /// Reads a command's arguments; what a group of flags refuses comes back as the error.

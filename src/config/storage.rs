@@ -5,7 +5,7 @@
 //!     $CONTAINERS_STORAGE_CONF: replaces all of these
 //!
 //! The format of our store is our own, so it is never put into Podman's directory itself: `graphroot = DIR` moves it
-//! to `DIR/pod`, `runroot = DIR` moves the runtime state to `DIR/pod`. A value that only repeats Podman's default moves
+//! to `DIR/pod`, `imagestore = DIR` the images alone, `runroot = DIR` moves the runtime state to `DIR/pod`. A value that only repeats Podman's default moves
 //! nothing. `graphroot` and `runroot` of the system's files are root's and do not count; `rootless_storage_path` does.
 
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub struct Storage {
     pub run: Option<PathBuf>,
     /// `overlay`, `vfs`, …
     pub driver: Option<String>,
+    /// Directory of our images, when some file puts them apart from containers.
+    pub images: Option<PathBuf>,
     /// Read-only stores below ours.
     pub additional_image_stores: Vec<PathBuf>,
     /// The file that counted last, for `info`.
@@ -63,20 +65,13 @@ impl Storage {
 
     /// Refuses what our store cannot be.
     fn checked(self) -> Result<Self> {
-        let refused = |key: String, why: &str| {
-            let message = format!("use {key} of storage.conf: {why} in this version of pod");
-            Err(Error::new(Kind::Unsupported, message))
-        };
         if let Some(driver) = &self.driver
             && !matches!(driver.as_str(), "overlay" | "overlay2")
         {
-            return refused(format!("driver = {driver:?}"), "overlay is the only driver");
-        }
-        if let Some(store) = self.additional_image_stores.first() {
-            return refused(
-                format!("additionalimagestores = [{store:?}]"),
-                "further stores are not available",
+            let message = format!(
+                "use driver = {driver:?} of storage.conf: overlay is the only driver in this version of pod"
             );
+            return Err(Error::new(Kind::Unsupported, message));
         }
         Ok(self)
     }
@@ -100,6 +95,9 @@ impl Storage {
         if let Some(run) = runroot {
             self.run = (run != home.podman_runroot).then(|| run.join("pod"));
         }
+        if let Some(images) = path(storage.string("imagestore")?) {
+            self.images = Some(images.join("pod"));
+        }
         if let Some(driver) = storage
             .string("driver")?
             .filter(|driver| !driver.is_empty())
@@ -114,6 +112,39 @@ impl Storage {
         self.file = Some(file.to_owned());
         Ok(())
     }
+}
+
+/// The directories that `--storage-opt` or `STORAGE_OPTS` names: `[overlay.]additionalimagestore=DIR[,DIR…]`, of which
+/// `imagestore` is the older spelling. Other options are about drivers that this program does not have.
+pub fn image_stores_of(option: &str) -> Result<Vec<PathBuf>> {
+    let refused = |kind, why: &str| {
+        let text = format!("use the storage option \"{option}\": {why}");
+        Error::new(kind, text)
+    };
+    let (key, value) = option
+        .split_once('=')
+        .ok_or_else(|| refused(Kind::Usage, "it is not of the form KEY=VALUE"))?;
+    let key = ["overlay.", "overlay2.", "."]
+        .iter()
+        .find_map(|driver| key.strip_prefix(driver))
+        .unwrap_or(key);
+    match key {
+        "additionalimagestore" | "additionalimagestores" | "imagestore" => {}
+        _ => {
+            return Err(refused(
+                Kind::Unsupported,
+                "only additionalimagestore is available in this version of pod",
+            ));
+        }
+    }
+    value
+        .split(',')
+        .filter(|dir| !dir.is_empty())
+        .map(|dir| match Path::new(dir).is_absolute() {
+            true => Ok(PathBuf::from(dir)),
+            false => Err(refused(Kind::Usage, "the path is not absolute")),
+        })
+        .collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +258,23 @@ mod tests {
     }
 
     #[test]
+    fn options_name_stores() {
+        let dirs = |all: &[&str]| Some(all.iter().map(PathBuf::from).collect::<Vec<_>>());
+        for (option, want) in [
+            ("additionalimagestore=/a", dirs(&["/a"])),
+            ("overlay.imagestore=/a,/b", dirs(&["/a", "/b"])),
+            (".additionalimagestores=/a", dirs(&["/a"])),
+            ("imagestore=", dirs(&[])),
+            ("imagestore=a", None),
+            ("imagestore", None),
+            ("overlay.mount_program=/usr/bin/fuse-overlayfs", None),
+            ("size=1G", None),
+        ] {
+            assert_eq!(image_stores_of(option).ok(), want, "{option}");
+        }
+    }
+
+    #[test]
     fn driver_and_additional_stores() {
         let found = applied(&[(
             Whose::Users,
@@ -247,12 +295,7 @@ mod tests {
                     "use driver = \"vfs\" of storage.conf: overlay is the only driver in this version of pod",
                 ),
             ),
-            (
-                "[storage.options]\nadditionalimagestores=[\"/a\"]",
-                Some(
-                    "use additionalimagestores = [\"/a\"] of storage.conf: further stores are not available in this version of pod",
-                ),
-            ),
+            ("[storage.options]\nadditionalimagestores=[\"/a\"]", None),
         ];
         for (text, want) in cases {
             let checked = applied(&[(Whose::Users, &format!("[storage]\n{text}"))]).checked();

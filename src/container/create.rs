@@ -138,7 +138,7 @@ impl Claim<'_> {
         // The image must not be collected between our look at it and the record that keeps it.
         let _keep = store.lock_references()?;
         for layer in &record.layers {
-            let layer = store.root().join(layer);
+            let layer = self.engine.dirs.store.join(layer);
             rustix::fs::access(&layer, rustix::fs::Access::EXISTS)
                 .tried(|| format!("use layer {}", layer.display()))
                 .map_err(|err| err.hint("the image was removed meanwhile: pull it again"))?;

@@ -156,7 +156,7 @@ impl Containers {
         let gone =
             empty && holds_only_owner(&dir) && unlink(&dir.join("owner")).is_ok() && rmdir(&dir);
         if !gone {
-            failures.keep(Store::open(&self.dirs).and_then(|store| store.remove_tree(&dir)));
+            failures.keep(Store::at(&self.dirs.store).and_then(|store| store.remove_tree(&dir)));
         }
         self.remove_run_dir(id);
         drop(lock);

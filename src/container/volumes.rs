@@ -68,7 +68,7 @@ fn mount_image(store: &Path, layers: &[std::path::PathBuf], mount_point: &Path) 
     std::env::set_current_dir(store).tried(|| format!("enter {}", store.display()))?;
     let names: Vec<String> = layers
         .iter()
-        .map(|layer| layer.to_string_lossy().into_owned())
+        .map(|layer| escaped(&layer.to_string_lossy()))
         .collect();
     let options = format!("lowerdir={},userxattr", names.join(":"));
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -82,6 +82,18 @@ fn mount_image(store: &Path, layers: &[std::path::PathBuf], mount_point: &Path) 
     )
     .tried(tried)?;
     open_dir(CWD, mount_point).tried(tried)
+}
+
+/// A path as an option of `mount(2)`: that of a layer in a store below is the user's choice.
+fn escaped(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        if matches!(c, ',' | ':' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn copy_up(root: &OwnedFd, target: &str, to: &OwnedFd, single: bool) -> Result<()> {

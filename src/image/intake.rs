@@ -91,7 +91,7 @@ impl Images<'_> {
         if let Some(index) = &incoming.index {
             self.store.put_blob(&lock, &index.digest, &index.bytes)?;
         }
-        let old = self.load_image(&plan.id).unwrap_or_default(); // a damaged record is replaced
+        let old = self.load_own_image(&plan.id).unwrap_or_default(); // a damaged record is replaced
         let mut record = old.clone().unwrap_or_else(|| new_record(plan));
         record.size = size;
         record.manifests = merge_manifests(&record.manifests, incoming, layers);
@@ -112,7 +112,7 @@ impl Images<'_> {
                 id: plan.id,
                 digest,
             };
-            if self.load_tag(name).unwrap_or_default().as_ref() != Some(&tag) {
+            if self.load_own_tag(name).unwrap_or_default().as_ref() != Some(&tag) {
                 self.save_tag(&tag)?;
             }
         }

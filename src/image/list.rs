@@ -33,6 +33,8 @@ pub struct Summary {
     pub manifest_type: String,
     /// An index led to it.
     pub of_index: bool,
+    /// It is in a store below only: it can be used, not changed.
+    pub read_only: bool,
 }
 
 impl Images<'_> {
@@ -44,7 +46,7 @@ impl Images<'_> {
         Ok(self
             .all_images()?
             .iter()
-            .map(|record| summary(record, names.get(&record.id).unwrap_or(&none)))
+            .map(|record| self.summarize(record, names.get(&record.id).unwrap_or(&none)))
             .collect())
     }
 
@@ -56,10 +58,7 @@ impl Images<'_> {
             .ok_or_else(|| super::lookup::unknown(text))?;
         let tags = self.all_tags()?;
         let none = Vec::new();
-        Ok(summary(
-            &record,
-            names_of(&tags).get(&record.id).unwrap_or(&none),
-        ))
+        Ok(self.summarize(&record, names_of(&tags).get(&record.id).unwrap_or(&none)))
     }
 
     /// The image's config as it is stored, with the keys that no schema knows.
@@ -92,6 +91,13 @@ impl Images<'_> {
             .load_image(id)?
             .ok_or_else(|| super::lookup::unknown(&id.hex()))?;
         Ok(record.diff_ids.iter().map(ToString::to_string).collect())
+    }
+
+    fn summarize(&self, record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
+        Summary {
+            read_only: self.is_read_only(&record.id),
+            ..summary(record, tags)
+        }
     }
 
     fn json(&self, digest: &Digest, what: &str) -> Result<Value> {
@@ -136,5 +142,6 @@ fn summary(record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
         of_index: record
             .manifest()
             .is_some_and(|manifest| !manifest.indexes.is_empty()),
+        read_only: false,
     }
 }

@@ -219,6 +219,11 @@ impl Images<'_> {
                 }
             }
         }
+        for tag in self.tags_below() {
+            if !names.contains(&tag.reference) {
+                names.push(tag.reference);
+            }
+        }
         Ok(names)
     }
 
@@ -229,7 +234,8 @@ impl Images<'_> {
         }
         if text.len() == 64 {
             let id = Digest::from_sha256_hex(text)?;
-            return Ok(self.image_path(&id).exists().then_some(id));
+            let is_here = self.image_path(&id).exists() || self.image_below(&id).is_some();
+            return Ok(is_here.then_some(id));
         }
         let dir = self.store.root().join("images");
         let tried = || format!("list \"{}\"", dir.display());
@@ -246,6 +252,11 @@ impl Images<'_> {
                 && id.starts_with(text)
             {
                 matches.extend(Digest::from_sha256_hex(id).ok());
+            }
+        }
+        for image in self.images_below() {
+            if image.id.hex().starts_with(text) && !matches.contains(&image.id) {
+                matches.push(image.id);
             }
         }
         match matches.len() {

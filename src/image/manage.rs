@@ -8,7 +8,7 @@ use super::lookup::{Found, unknown};
 use super::record::{ImageRecord, TagRecord, VERSION};
 use super::reference::{LOCALHOST, Name, Reference};
 use crate::error::{Error, Failures, Kind, Result, Tried};
-use crate::storage::{ChainId, Digest, References};
+use crate::storage::{ChainId, Digest, References, WriteLock};
 
 /// One step of a removal, in Podman's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,12 @@ impl Images<'_> {
             )));
         }
         let reference = name.qualify(LOCALHOST);
-        let _lock = self.store.lock_structure()?;
+        let lock = self.store.lock_structure()?;
         let found = self.locate(source)?;
         let mut record = self.load_image(&found.id)?.ok_or_else(|| unknown(source))?;
+        if self.is_read_only(&record.id) {
+            self.copy_documents(&lock, &record)?;
+        }
         remember_name(&mut record, &reference);
         self.save_image(&record)?;
         self.save_tag(&TagRecord {
@@ -98,6 +101,15 @@ impl Images<'_> {
         Ok(done)
     }
 
+    /// Brings config and manifests of an image in a store below into this one: small, and enough to name it here.
+    fn copy_documents(&self, lock: &WriteLock, record: &ImageRecord) -> Result<()> {
+        for digest in std::iter::once(&record.id).chain(record.digests()) {
+            let content = self.store.read_blob(digest, None)?;
+            self.store.put_blob(lock, digest, &content)?;
+        }
+        Ok(())
+    }
+
     fn remove_one(
         &self,
         target: &str,
@@ -106,10 +118,16 @@ impl Images<'_> {
         done: &mut Vec<Removal>,
     ) -> Result<()> {
         let Found { id, name } = self.locate(target)?;
+        if self.is_read_only(&id) {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("cannot remove read-only image \"{}\"", id.hex()),
+            ));
+        }
         let tags: Vec<TagRecord> = self
             .all_tags()?
             .into_iter()
-            .filter(|tag| tag.id == id)
+            .filter(|tag| tag.id == id && self.tag_path(&tag.reference).is_file())
             .collect();
         let going: Vec<&TagRecord> = match &name {
             Some(name) if name.digest().is_none() => {

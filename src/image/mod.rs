@@ -2,6 +2,7 @@
 
 mod access;
 mod archive;
+mod below;
 mod blob;
 pub mod change;
 pub mod dest;

@@ -7,7 +7,7 @@
 //! The file name of a tag is the full reference with `/` written as `+`, which no reference contains; one too long
 //! for a file name ends in its sha256 instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -131,11 +131,22 @@ impl Images<'_> {
         path
     }
 
+    /// An image of this store, or of one below it.
     pub(super) fn load_image(&self, id: &Digest) -> Result<Option<ImageRecord>> {
+        Ok(self.load_own_image(id)?.or_else(|| self.image_below(id)))
+    }
+
+    pub(super) fn load_own_image(&self, id: &Digest) -> Result<Option<ImageRecord>> {
         load(&self.image_path(id))
     }
 
+    /// A name in this store, or in one below it.
     pub(super) fn load_tag(&self, reference: &Reference) -> Result<Option<TagRecord>> {
+        let own = self.load_own_tag(reference)?;
+        Ok(own.or_else(|| self.tag_below(reference)))
+    }
+
+    pub(super) fn load_own_tag(&self, reference: &Reference) -> Result<Option<TagRecord>> {
         let found: Option<TagRecord> = load(&self.tag_path(reference))?;
         // Two long names with one hash do not exist; a file somebody copied does.
         Ok(found.filter(|tag| tag.reference == *reference))
@@ -152,12 +163,23 @@ impl Images<'_> {
     /// All names, sorted. A damaged record is passed over: one bad file must not hide the others.
     pub(super) fn all_tags(&self) -> Result<Vec<TagRecord>> {
         let mut tags = records::<TagRecord>(&self.store.root().join("tags"))?;
+        if !self.store.below().is_empty() {
+            let own: HashSet<String> = tags.iter().map(|tag| tag.reference.to_string()).collect();
+            let below = self.tags_below().into_iter();
+            tags.extend(below.filter(|tag| !own.contains(&tag.reference.to_string())));
+        }
         tags.sort_by(|a, b| a.reference.cmp(&b.reference));
         Ok(tags)
     }
 
     pub(super) fn all_images(&self) -> Result<Vec<ImageRecord>> {
-        records(&self.store.root().join("images"))
+        let mut images = records::<ImageRecord>(&self.store.root().join("images"))?;
+        if !self.store.below().is_empty() {
+            let own: HashSet<Digest> = images.iter().map(|image| image.id).collect();
+            let below = self.images_below().into_iter();
+            images.extend(below.filter(|image| !own.contains(&image.id)));
+        }
+        Ok(images)
     }
 
     /// The image of a record, with the names given.
@@ -194,7 +216,7 @@ pub(super) fn names_of(tags: &[TagRecord]) -> BTreeMap<Digest, Vec<&TagRecord>> 
     names
 }
 
-fn tag_file(reference: &Reference) -> String {
+pub(super) fn tag_file(reference: &Reference) -> String {
     let mut name = reference.to_string().replace('/', "+");
     if name.len() > READABLE_MAX {
         let hash = Digest::sha256_of(name.as_bytes()).hex();

@@ -27,6 +27,10 @@ use super::identity::{self, Identity};
 pub struct Dirs {
     /// Images, layers, containers: survives a reboot. May not exist yet.
     pub store: PathBuf,
+    /// Images and layers: the same, or what `--imagestore` names.
+    pub images: PathBuf,
+    /// Read-only stores below that one.
+    pub below: Vec<PathBuf>,
     /// Locks, sockets, generated files: node-local, exists, 0700, ours.
     pub run: PathBuf,
 }
@@ -46,7 +50,24 @@ impl Dirs {
             None => default_run(me.uid)?,
         };
         make_private(&run, me.uid)?;
-        Ok(Self { store, run })
+        Ok(Self {
+            images: store.clone(),
+            below: Vec::new(),
+            store,
+            run,
+        })
+    }
+
+    /// Puts images into a place of their own, above the store that held them; and read-only stores below both.
+    pub fn with_images(mut self, images: Option<&Path>, below: &[PathBuf]) -> Result<Self> {
+        if let Some(images) = images {
+            self.images = absolute(images)?;
+        }
+        if self.images != self.store && self.store.join("version").is_symlink() {
+            self.below.push(self.store.clone());
+        }
+        self.below.extend_from_slice(below);
+        Ok(self)
     }
 }
 

@@ -52,6 +52,27 @@ impl Lock {
         }
     }
 
+    /// Waits for the lock and takes it together with other readers, needing no right to write; never makes the
+    /// file: `None` when there is none.
+    pub fn read_existing(path: &Path) -> Result<Option<Lock>> {
+        let tried = || format!("lock \"{}\" for reading", path.display());
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NOFOLLOW);
+        let file = match options.open(path) {
+            Ok(file) => file,
+            Err(err) if err.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            Err(err) => return Err(Error::io(&err, tried())),
+        };
+        let request = whole_file(libc::F_RDLCK as i16);
+        loop {
+            match fcntl(&file, FcntlArg::F_OFD_SETLKW(&request)) {
+                Ok(_) => return Ok(Some(Lock { file })),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::os(errno, tried())),
+            }
+        }
+    }
+
     /// Waits until nobody else holds the lock on `file`; it is free again afterwards.
     pub fn wait_on(file: &File) -> Result<(), Errno> {
         let request = whole_file(libc::F_WRLCK as i16);

@@ -24,13 +24,20 @@ impl Store {
     }
 
     pub fn has_blob(&self, digest: &Digest) -> bool {
+        self.has_own_blob(digest) || self.open_blob_below(digest).is_some()
+    }
+
+    /// As [`Store::has_blob`], without the stores below.
+    pub fn has_own_blob(&self, digest: &Digest) -> bool {
         fs::symlink_metadata(self.path_of_blob(digest)).is_ok_and(|found| found.is_file())
     }
 
     /// Size of a stored blob in bytes; `None` when it is not stored.
     pub fn blob_size(&self, digest: &Digest) -> Option<u64> {
-        let found = fs::symlink_metadata(self.path_of_blob(digest)).ok()?;
-        found.is_file().then_some(found.len())
+        match fs::symlink_metadata(self.path_of_blob(digest)) {
+            Ok(found) => found.is_file().then_some(found.len()),
+            Err(_) => Some(self.open_blob_below(digest)?.metadata().ok()?.len()),
+        }
     }
 
     /// Opens a stored blob for reading.
@@ -39,12 +46,15 @@ impl Store {
             .read(true)
             .custom_flags(libc::O_NOFOLLOW)
             .open(self.path_of_blob(digest));
-        opened.map_err(|err| match err.kind() {
-            ErrorKind::NotFound => {
-                Error::new(Kind::NotFound, format!("blob {digest} is not in the store"))
+        match opened {
+            Ok(file) => Ok(file),
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                self.open_blob_below(digest).ok_or_else(|| {
+                    Error::new(Kind::NotFound, format!("blob {digest} is not in the store"))
+                })
             }
-            _ => Error::io(&err, format!("open blob {digest}")),
-        })
+            Err(err) => Err(Error::io(&err, format!("open blob {digest}"))),
+        }
     }
 
     /// Reads a manifest or config whole: at most 4 MiB, and of the digest (and size, where known) it is named by.
@@ -77,7 +87,7 @@ impl Store {
     ///
     /// Content and name are flushed, so a record may refer to it at once.
     pub fn put_blob(&self, _lock: &WriteLock, digest: &Digest, content: &[u8]) -> Result<()> {
-        if self.has_blob(digest) {
+        if self.has_own_blob(digest) {
             return Ok(());
         }
         let got = digest.hasher().chain(content).finish();

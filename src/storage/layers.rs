@@ -41,21 +41,36 @@ pub struct TarForm {
 }
 
 impl Store {
-    /// The tree of a layer, relative to the store.
+    /// The tree of a layer, relative to the store that containers are in; absolute where it is in another one.
     pub fn layer_dir(&self, id: &ChainId) -> PathBuf {
-        let mut path = PathBuf::from("layers");
+        if !self.below.is_empty()
+            && !self.has_own_layer(id)
+            && let Some(tree) = self.tree_below(id)
+        {
+            return tree;
+        }
+        let mut path = match self.apart {
+            true => self.root.join("layers"),
+            false => PathBuf::from("layers"),
+        };
         path.push(id.digest().hex());
         path.push("tree");
         path
     }
 
+    /// Tells whether the layer can be mounted: it is in this store, or usable in one below.
     pub fn has_layer(&self, id: &ChainId) -> bool {
+        self.has_own_layer(id) || self.tree_below(id).is_some()
+    }
+
+    pub(super) fn has_own_layer(&self, id: &ChainId) -> bool {
         fs::symlink_metadata(self.layer_home(id)).is_ok_and(|found| found.is_dir())
     }
 
     /// What is known of a layer; `None` when it is not in the store.
     pub fn layer_meta(&self, id: &ChainId) -> Result<Option<LayerMeta>> {
-        load(&self.layer_home(id).join("meta.json"))
+        let own = load(&self.layer_home(id).join("meta.json"))?;
+        Ok(own.or_else(|| self.meta_below(id)))
     }
 
     pub(super) fn layer_home(&self, id: &ChainId) -> PathBuf {
@@ -219,7 +234,7 @@ impl StagedLayer {
         let to = self.store.layer_home(&self.id);
         match fs::rename(self.dir(), &to) {
             // A commit and a pull that made the same layer: the other one was first.
-            Err(_) if self.store.has_layer(&self.id) => Ok(()),
+            Err(_) if self.store.has_own_layer(&self.id) => Ok(()),
             done => done.tried(|| format!("publish layer {}", self.id)),
         }
     }

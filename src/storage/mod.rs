@@ -22,12 +22,14 @@
 //! store can be moved.
 
 pub mod archive;
+mod below;
 mod blobs;
 pub mod compress;
 mod gc;
 mod layers;
 pub mod overlay;
 pub mod pack;
+mod podman;
 mod publish;
 mod remove;
 mod staging;
@@ -38,6 +40,7 @@ pub mod unpack;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -48,9 +51,11 @@ use crate::rootless::dirs::Dirs;
 use crate::state::Lock;
 
 pub use crate::state::digest::{ChainId, DiffId, Digest, LayerDigest};
+pub use below::Below;
 pub use blobs::{ReadyBlob, StagedBlob};
 pub use gc::{GcReport, References, Trash};
 pub use layers::{LayerMeta, NewLayer, StagedLayer, TarForm};
+pub use podman::{PodmanImage, PodmanLayer, PodmanStore};
 pub use staging::{Pin, Stage, Waiter};
 
 /// Number of the layout drawn above. A store with a greater one was written by a newer version and is refused.
@@ -63,6 +68,11 @@ const SWEEP: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Containers, whose records name layers relative to their own store, are kept elsewhere.
+    apart: bool,
+    /// Read-only ones, asked in this order for what is not here.
+    below: Vec<Arc<Below>>,
+    notes: Arc<Mutex<Vec<String>>>,
 }
 
 /// The structure lock held alone: names may be given and taken.
@@ -82,13 +92,18 @@ impl Store {
     ///
     /// The sweep may fork: for a process with one thread only.
     pub fn open(dirs: &Dirs) -> Result<Store> {
-        Self::at(&dirs.store)
+        let mut store = Self::at(&dirs.images)?;
+        store.apart = dirs.images != dirs.store;
+        Ok(store.above(&dirs.below))
     }
 
     /// Opens the store at `root`. Three system calls when it exists and nothing is left in `staging`.
     pub fn at(root: &Path) -> Result<Store> {
         let store = Store {
             root: root.to_path_buf(),
+            apart: false,
+            below: Vec::new(),
+            notes: Arc::default(),
         };
         match fs::symlink_metadata(root) {
             Ok(found) => store.check_owner(&found)?,

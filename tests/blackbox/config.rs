@@ -169,16 +169,12 @@ fn storage_conf_moves_the_store() {
 }
 
 #[test]
-fn storage_conf_may_not_ask_for_other_stores() {
+fn storage_conf_may_not_ask_for_other_drivers() {
     let home = TestHome::new();
     for (text, says) in [
         (
             "driver = \"vfs\"\n",
             "use driver = \"vfs\" of storage.conf: ",
-        ),
-        (
-            "[storage.options]\nadditionalimagestores = [\"/srv\"]\n",
-            "use additionalimagestores = [\"/srv\"] of storage.conf: ",
         ),
         (
             "driver = 3\n",

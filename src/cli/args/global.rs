@@ -19,6 +19,12 @@ pub struct GlobalArgs {
     /// Directory of what a running container needs (sockets, locks)
     #[arg(long, value_name = "DIR", hide = true)]
     pub runroot: Option<PathBuf>,
+    /// Directory of images, where it is not that of containers
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub imagestore: Option<PathBuf>,
+    /// additionalimagestore=DIR: a read-only store below (can be repeated)
+    #[arg(long, value_name = "OPTION", hide = true)]
+    pub storage_opt: Vec<String>,
     /// How layers are put together: overlay
     #[arg(long, value_name = "DRIVER", hide = true)]
     storage_driver: Option<String>,
@@ -73,7 +79,6 @@ const REFUSED: &[Later] = &[
     Later::unless("events-backend", &["none"]),
     Later::value("hooks-dir"),
     Later::unless("identity", &[""]),
-    Later::unless("imagestore", &[""]),
     Later::value("module"),
     Later::value("network-cmd-path"),
     Later::value("network-config-dir"),
@@ -83,7 +88,6 @@ const REFUSED: &[Later] = &[
     Later::value("runtime"),
     Later::value("runtime-flag"),
     Later::value("ssh"),
-    Later::value("storage-opt"),
     Later::switch("syslog"),
     Later::value("tls-ca"),
     Later::value("tls-cert"),
@@ -95,7 +99,14 @@ const REFUSED: &[Later] = &[
 ];
 
 /// Global flags that take a value and have an effect; [`split`] must know where a value ends.
-const VALUES: [&str; 4] = ["root", "runroot", "storage-driver", "log-level"];
+const VALUES: [&str; 6] = [
+    "root",
+    "runroot",
+    "imagestore",
+    "storage-opt",
+    "storage-driver",
+    "log-level",
+];
 
 refused! {
     /// Podman's other global flags.

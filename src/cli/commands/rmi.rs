@@ -39,7 +39,12 @@ pub fn run(args: &RmiArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     let images = ctx.images()?;
     let mut failures = Failures::default();
     let targets = match args.all {
-        true => images.list()?.iter().map(|image| image.id.hex()).collect(),
+        true => images
+            .list()?
+            .iter()
+            .filter(|image| !image.read_only)
+            .map(|image| image.id.hex())
+            .collect(),
         false => args.names.clone(),
     };
     if args.force {

@@ -5,6 +5,7 @@ use nix::sys::statvfs::statvfs;
 use crate::cli::context::Context;
 use crate::container::record::Status;
 use crate::error::Result;
+use crate::storage::Store;
 
 use super::tree::Node;
 
@@ -12,7 +13,7 @@ pub fn describe(ctx: &Context) -> Result<Node> {
     let dirs = ctx.dirs()?;
     let config = ctx.storage()?;
     let root = ctx.store()?.root().to_owned();
-    let native = ctx.store()?.check_overlay().is_ok();
+    let native = Store::at(&dirs.store)?.check_overlay().is_ok();
     let (containers, _) = ctx.containers()?.list()?;
     let count = |wanted: &[Status]| {
         Node::Int(
@@ -57,8 +58,7 @@ pub fn describe(ctx: &Context) -> Result<Node> {
             "GraphOptions",
             "graphOptions",
             Node::Free(
-                config
-                    .additional_image_stores
+                dirs.below
                     .iter()
                     .map(|store| ("overlay.imagestore".to_owned(), path(store)))
                     .collect(),
