@@ -46,6 +46,12 @@ _pod() {
             pod,load)
                 cmd="pod__subcmd__load"
                 ;;
+            pod,login)
+                cmd="pod__subcmd__login"
+                ;;
+            pod,logout)
+                cmd="pod__subcmd__logout"
+                ;;
             pod,logs)
                 cmd="pod__subcmd__logs"
                 ;;
@@ -170,7 +176,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull load images tag rmi info system version image container"
+            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull load images tag rmi login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1991,6 +1997,74 @@ _pod() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__login)
+            opts="-p -u -v -h --authfile --compat-auth-file --cert-dir --get-login --password --password-stdin --tls-verify --username --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__logout)
+            opts="-a -h --all --authfile --compat-auth-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

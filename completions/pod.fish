@@ -43,6 +43,8 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from 
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "login" -d 'Log in to a registry'
+complete -c pod -n "__fish_pod_needs_command" -f -a "logout" -d 'Log out of a registry'
 complete -c pod -n "__fish_pod_needs_command" -f -a "info" -d 'Show this host, the store and the settings in force'
 complete -c pod -n "__fish_pod_needs_command" -f -a "system" -d 'Look at pod itself'
 complete -c pod -n "__fish_pod_needs_command" -f -a "version" -d 'Show the version'
@@ -312,6 +314,20 @@ complete -c pod -n "__fish_pod_using_subcommand rmi" -s a -l all -d 'Remove all 
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s i -l ignore -d 'A missing image is no error'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand login" -l authfile -d 'File to store the login in, instead of ${XDG_RUNTIME_DIR}/containers/auth.json' -r -F
+complete -c pod -n "__fish_pod_using_subcommand login" -l compat-auth-file -d 'Docker\'s config.json to store the login in, as Docker does' -r -F
+complete -c pod -n "__fish_pod_using_subcommand login" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand login" -s p -l password -d 'Password; everybody on this host can read it in the process list, --password-stdin avoids that' -r
+complete -c pod -n "__fish_pod_using_subcommand login" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand login" -s u -l username -d 'User name' -r
+complete -c pod -n "__fish_pod_using_subcommand login" -l get-login -d 'Print who is logged in, and do nothing else'
+complete -c pod -n "__fish_pod_using_subcommand login" -l password-stdin -d 'Read the password from stdin'
+complete -c pod -n "__fish_pod_using_subcommand login" -s v -l verbose -d 'Say where the login is stored'
+complete -c pod -n "__fish_pod_using_subcommand login" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand logout" -l authfile -d 'File the login is stored in, instead of ${XDG_RUNTIME_DIR}/containers/auth.json' -r -F
+complete -c pod -n "__fish_pod_using_subcommand logout" -l compat-auth-file -d 'Docker\'s config.json the login is stored in' -r -F
+complete -c pod -n "__fish_pod_using_subcommand logout" -s a -l all -d 'Forget the logins of all registries in the file'
+complete -c pod -n "__fish_pod_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand info" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand info" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info" -s h -l help -d 'Print help'

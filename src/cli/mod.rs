@@ -16,6 +16,7 @@ mod filter;
 mod help;
 mod output;
 mod progress;
+mod prompt;
 mod select;
 mod usage;
 

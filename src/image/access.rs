@@ -115,7 +115,7 @@ pub(super) fn push_endpoint(
 }
 
 /// `--tls-verify` has the last word.
-fn verify(endpoint: &mut Endpoint, options: &AccessOptions) {
+pub(super) fn verify(endpoint: &mut Endpoint, options: &AccessOptions) {
     if let Some(verify) = options.tls_verify {
         endpoint.insecure = !verify;
     }

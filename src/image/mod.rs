@@ -1,6 +1,7 @@
 //! Images: names, records, and the ways in: registries, archives; joins `registry` and `storage`.
 
 mod access;
+pub mod account;
 mod archive;
 mod below;
 mod blob;

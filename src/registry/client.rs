@@ -6,7 +6,7 @@ use std::future::Future;
 use serde::Deserialize;
 
 use super::blob::{self, BlobJob};
-use super::event::{Event, Progress};
+use super::event::{Event, Progress, Silent};
 use super::manifest::{self, ConfigBlob, Document, Layer, MAX_DOCUMENT, Parsed};
 use super::platform::Platform;
 use super::reference::is_tag;
@@ -132,6 +132,30 @@ impl Client {
             config,
             config_digest: image.config.digest,
             layers: image.layers,
+        })
+    }
+
+    /// Shows the credentials to a registry. [`Kind::Unauthorized`]: it refuses them.
+    pub fn check_login(&self, endpoint: &Endpoint, credentials: Option<Credentials>) -> Result<()> {
+        let session = Session::with_scope(endpoint.clone(), credentials, None);
+        run(async {
+            let transport = Transport::new(&self.settings.transport);
+            let mut fetch = Fetch {
+                client: self,
+                transport: &transport,
+                session: &session,
+                known: &|_| None,
+                progress: &mut Silent,
+            };
+            let tried = format!("pinging container registry {}", endpoint.registry);
+            let ask = Ask {
+                tried: &tried,
+                to: To::Registry("v2/"),
+                accept: None,
+                from: 0,
+                missing: "it is no container registry",
+            };
+            fetch.document(ask, None, None).await.map(|_| ())
         })
     }
 

@@ -108,7 +108,8 @@ fn default_run(uid: Uid) -> Result<PathBuf> {
     Ok(PathBuf::from(format!("/tmp/pod-run-{uid}")))
 }
 
-fn is_private(dir: &Path, uid: Uid) -> bool {
+/// Tells whether `dir` is a directory of `uid`'s that nobody else may look in.
+pub fn is_private(dir: &Path, uid: Uid) -> bool {
     open_dir(dir)
         .and_then(fstat_of)
         .is_ok_and(|stat| stat.st_uid == uid.as_raw() && stat.st_mode & 0o777 == 0o700)

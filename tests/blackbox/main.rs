@@ -13,6 +13,7 @@ mod environment;
 mod image_config;
 mod init;
 mod lifecycle;
+mod login;
 mod net;
 mod pull;
 mod run;

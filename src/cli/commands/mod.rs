@@ -16,6 +16,8 @@ mod info;
 mod inspect;
 mod kill;
 mod load;
+mod login;
+mod logout;
 mod logs;
 mod port;
 mod ps;
@@ -221,6 +223,20 @@ pub const COMMANDS: &[Entry] = &[
         rmi::RmiArgs
     ),
     entry!(
+        ["login"],
+        System,
+        "Log in to a registry",
+        "[REGISTRY]",
+        login::LoginArgs
+    ),
+    entry!(
+        ["logout"],
+        System,
+        "Log out of a registry",
+        "[REGISTRY]",
+        logout::LogoutArgs
+    ),
+    entry!(
         ["info", "system info"],
         System,
         "Show this host, the store and the settings in force",
@@ -300,8 +316,6 @@ const LATER: &[&str] = &[
     "import",
     "init",
     "kube",
-    "login",
-    "logout",
     "machine",
     "manifest",
     "mount",

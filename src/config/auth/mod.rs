@@ -1,9 +1,9 @@
-//! Credentials for registries, where Podman and Docker keep them. Read only.
+//! Credentials for registries, where Podman and Docker keep them.
 //!
 //!     --authfile                                  alone, when given
 //!     $REGISTRY_AUTH_FILE                         alone, when set
-//!     $XDG_RUNTIME_DIR/containers/auth.json       then, first entry that fits:
-//!     $XDG_CONFIG_HOME/containers/auth.json
+//!     $XDG_RUNTIME_DIR/containers/auth.json       then, first entry that fits; logins are written here (`edit`), or
+//!     $XDG_CONFIG_HOME/containers/auth.json         to this one where there is no runtime directory
 //!     $DOCKER_CONFIG or ~/.docker, config.json
 //!     ~/.dockercfg                                the old form: the hosts at the top level
 //!
@@ -11,17 +11,21 @@
 //! (containers-auth.json(5)). `credHelpers` and `credsStore` name programs, `docker-credential-NAME`, that are run
 //! with `get`. A secret is never printed: `Debug` of [`Credentials`] hides it.
 
+mod base64;
+mod edit;
+mod helper;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Kind, Result, Tried};
+use crate::error::{Error, Kind, Result};
 use crate::rootless::dirs;
 use crate::rootless::identity::Identity;
+
+pub use edit::{Change, Stored};
 
 /// What is sent to a registry, or to its token server.
 #[derive(Clone, PartialEq, Eq)]
@@ -115,7 +119,7 @@ impl AuthFiles {
             };
         }
         let mut paths = Vec::new();
-        if let Some(dir) = non_empty_env("XDG_RUNTIME_DIR") {
+        if let Some(dir) = runtime_dir(me) {
             paths.push((dir.join("containers/auth.json"), false));
         }
         if let Ok(dir) = dirs::config_home(me) {
@@ -131,6 +135,19 @@ impl AuthFiles {
         }
         paths.extend(me.home().ok().map(|home| (home.join(".dockercfg"), false)));
         Self { paths }
+    }
+
+    /// Tells whether one file alone is read: the caller's, or the environment's.
+    pub fn is_one(&self) -> bool {
+        self.only().is_some()
+    }
+
+    /// The one file, where the caller or the environment names one.
+    fn only(&self) -> Option<&Path> {
+        match self.paths.as_slice() {
+            [(path, true)] => Some(path),
+            _ => None,
+        }
     }
 
     /// Credentials for `registry/repository`, the first that fit in the files' order; `None` is anonymous.
@@ -155,12 +172,20 @@ impl AuthFiles {
                     ),
                 )
             })?;
-            if let Some(found) = file.find(registry, repository, run_helper)? {
+            if let Some(found) = file.find(registry, repository, helper::get)? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
+}
+
+/// `$XDG_RUNTIME_DIR`, or what logind makes; `None` where there is neither (a batch job).
+fn runtime_dir(me: &Identity) -> Option<PathBuf> {
+    non_empty_env("XDG_RUNTIME_DIR").or_else(|| {
+        let logind = PathBuf::from(format!("/run/user/{}", me.uid));
+        dirs::is_private(&logind, me.uid).then_some(logind)
+    })
 }
 
 fn non_empty_env(name: &str) -> Option<PathBuf> {
@@ -216,11 +241,7 @@ impl AuthFile {
         if self.creds_store.is_empty() {
             return Ok(None);
         }
-        let server = match registry {
-            "docker.io" => "https://index.docker.io/v1/",
-            other => other,
-        };
-        helper(&self.creds_store, server)
+        helper(&self.creds_store, edit::server_of(registry))
     }
 }
 
@@ -273,7 +294,7 @@ impl Entry {
             });
         }
         if !self.auth.is_empty() {
-            let decoded = decode_base64(self.auth.trim())?;
+            let decoded = base64::decode(self.auth.trim())?;
             let text = String::from_utf8(decoded).ok()?;
             let (user, password) = text.split_once(':')?;
             return Some(Credentials::Basic {
@@ -287,89 +308,6 @@ impl Entry {
             password: self.password.clone(),
         })
     }
-}
-
-/// base64 with or without padding (RFC 4648); `None` when it is neither.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count & 0xff) as u8);
-        }
-    }
-    Some(out)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HelperAnswer {
-    username: String,
-    secret: String,
-}
-
-/// Runs `docker-credential-NAME get` with the server on its stdin (docker-credential-helpers' protocol).
-fn run_helper(name: &str, server: &str) -> Result<Option<Credentials>> {
-    let program = format!("docker-credential-{name}");
-    if name.is_empty() || name.contains('/') {
-        return Err(Error::new(
-            Kind::Corrupt,
-            format!("run credential helper \"{program}\": not a program name"),
-        ));
-    }
-    let tried = || format!("run credential helper \"{program}\" for {server}");
-    let mut child = Command::new(&program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|err| {
-            Error::io(&err, tried()).hint("install it, or remove it from the auth file")
-        })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let _ = stdin.write_all(server.as_bytes()); // a helper that does not read says so by its status
-    }
-    let done = child.wait_with_output().tried(tried)?;
-    if !done.status.success() {
-        // The protocol's way of saying "nothing stored" is this text on stdout or stderr.
-        let text = [done.stdout.as_slice(), done.stderr.as_slice()].concat();
-        let text = String::from_utf8_lossy(&text);
-        if text.contains("credentials not found") {
-            return Ok(None);
-        }
-        let first = text.lines().next().unwrap_or_default();
-        return Err(Error::new(
-            Kind::Unauthorized,
-            format!("{}: {}: {first}", tried(), done.status),
-        ));
-    }
-    let answer: HelperAnswer = serde_json::from_slice(&done.stdout).map_err(|_| {
-        Error::new(
-            Kind::Corrupt,
-            format!("{}: its answer is not what the protocol wants", tried()),
-        )
-    })?;
-    Ok(Some(match answer.username.as_str() {
-        "<token>" => Credentials::Identity {
-            token: answer.secret,
-        },
-        _ => Credentials::Basic {
-            user: answer.username,
-            password: answer.secret,
-        },
-    }))
 }
 
 #[cfg(test)]
@@ -465,21 +403,5 @@ mod tests {
             format!("{:?}", basic("u", "secret").unwrap()),
             "Basic(u, hidden)"
         );
-    }
-
-    #[test]
-    fn base64_is_decoded_with_and_without_padding() {
-        for (text, want) in [
-            ("YTox", Some("a:1")),
-            ("YQ==", Some("a")),
-            ("YQ", Some("a")),
-            ("Y Q", None),
-        ] {
-            assert_eq!(
-                decode_base64(text).as_deref(),
-                want.map(str::as_bytes),
-                "{text}"
-            );
-        }
     }
 }

@@ -1,0 +1,104 @@
+//! Questions to the user: a line, or a secret that the terminal does not show.
+
+use std::io::{self, IsTerminal, Read, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::error::{Error, Kind, Result, Tried};
+
+/// Longest answer.
+const LONGEST: usize = 16 * 1024;
+
+/// Asks for a line; an empty one means `default`, where there is one.
+pub fn line(what: &str, default: Option<&str>) -> Result<String> {
+    let shown = default.map_or(String::new(), |default| format!(" ({default})"));
+    ask(&format!("{what}{shown}: "));
+    let tried = || format!("reading {}", what.to_lowercase());
+    let mut text = Vec::new();
+    loop {
+        match byte().tried(tried)? {
+            None if text.is_empty() => {
+                return Err(Error::new(Kind::Usage, format!("{}: EOF", tried())));
+            }
+            None | Some(b'\n') => break,
+            Some(_) if text.len() >= LONGEST => break,
+            Some(byte) => text.push(byte),
+        }
+    }
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    Ok(match (text.as_str(), default) {
+        ("", Some(default)) => default.to_owned(),
+        _ => text,
+    })
+}
+
+/// Asks for a secret on the terminal. Without one it fails: a secret in a pipe has its own flag.
+pub fn secret(what: &str) -> Result<String> {
+    let tried = format!("reading {}", what.to_lowercase());
+    if !io::stdin().is_terminal() {
+        return Err(
+            Error::new(Kind::Usage, format!("{tried}: stdin is not a terminal"))
+                .hint("give --password-stdin"),
+        );
+    }
+    ask(&format!("{what}: "));
+    let quiet = Quiet::new().tried(|| tried.clone())?;
+    let mut text: Vec<u8> = Vec::new();
+    let answer = loop {
+        match byte().tried(|| tried.clone())? {
+            // ^C and ^\ arrive as bytes: the terminal must be set right before the process ends.
+            Some(3 | 28) => break None,
+            None | Some(4 | b'\n' | b'\r') => break Some(text),
+            Some(8 | 127) => {
+                text.pop();
+            }
+            Some(21) => text.clear(), // ^U
+            Some(_) if text.len() >= LONGEST => {}
+            Some(byte) => text.push(byte),
+        }
+    };
+    drop(quiet);
+    ask("\n");
+    match answer {
+        Some(text) => String::from_utf8(text)
+            .map_err(|_| Error::usage(format!("{tried}: it is not valid UTF-8"))),
+        None => Err(Error::usage(format!("{tried}: interrupted"))),
+    }
+}
+
+fn ask(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()); // who does not see the question can still answer
+    let _ = stdout.flush();
+}
+
+/// The next byte of stdin, unbuffered: what follows may be somebody else's.
+fn byte() -> io::Result<Option<u8>> {
+    let mut one = [0];
+    let mut stdin = io::stdin().lock();
+    match stdin.read(&mut one)? {
+        0 => Ok(None),
+        _ => Ok(Some(one[0])),
+    }
+}
+
+/// The terminal without echo, signals and line editing, until dropped.
+struct Quiet(Termios);
+
+impl Quiet {
+    fn new() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut quiet = before.clone();
+        quiet
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON);
+        tcsetattr(io::stdin(), OptionalActions::Now, &quiet)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
