@@ -64,6 +64,12 @@ _pod() {
             pod,pull)
                 cmd="pod__subcmd__pull"
                 ;;
+            pod,rename)
+                cmd="pod__subcmd__rename"
+                ;;
+            pod,restart)
+                cmd="pod__subcmd__restart"
+                ;;
             pod,rm)
                 cmd="pod__subcmd__rm"
                 ;;
@@ -124,6 +130,12 @@ _pod() {
             pod__subcmd__container,ps)
                 cmd="pod__subcmd__container__subcmd__ps"
                 ;;
+            pod__subcmd__container,rename)
+                cmd="pod__subcmd__container__subcmd__rename"
+                ;;
+            pod__subcmd__container,restart)
+                cmd="pod__subcmd__container__subcmd__restart"
+                ;;
             pod__subcmd__container,rm)
                 cmd="pod__subcmd__container__subcmd__rm"
                 ;;
@@ -176,7 +188,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop kill rm exec attach wait ps logs inspect port pull load images tag rmi login logout info system version image container"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait ps logs inspect port pull load images tag rmi login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -212,7 +224,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__container)
-            opts="-h --help run create start stop kill rm exec attach wait ls list ps logs port inspect exists"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -841,6 +853,54 @@ _pod() {
                     return 0
                     ;;
                 -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__container__subcmd__rename)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__container__subcmd__restart)
+            opts="-a -l -t -f -h --all --latest --running --time --cidfile --filter --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2209,6 +2269,54 @@ _pod() {
                     return 0
                     ;;
                 --variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__rename)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__restart)
+            opts="-a -l -t -f -h --all --latest --running --time --cidfile --filter --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,7 +29,9 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "run" -d 'Run a command in a
 complete -c pod -n "__fish_pod_needs_command" -f -a "create" -d 'Make a container and do not start it'
 complete -c pod -n "__fish_pod_needs_command" -f -a "start" -d 'Start containers again'
 complete -c pod -n "__fish_pod_needs_command" -f -a "stop" -d 'Stop running containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "restart" -d 'Stop containers and start them again'
 complete -c pod -n "__fish_pod_needs_command" -f -a "kill" -d 'Send a signal to running containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "rename" -d 'Give a container another name'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rm" -d 'Remove containers'
 complete -c pod -n "__fish_pod_needs_command" -f -a "exec" -d 'Run a process in a running container'
 complete -c pod -n "__fish_pod_needs_command" -f -a "attach" -d 'Join the terminal or output of a running container'
@@ -217,11 +219,19 @@ complete -c pod -n "__fish_pod_using_subcommand stop" -s a -l all -d 'Stop all r
 complete -c pod -n "__fish_pod_using_subcommand stop" -s i -l ignore -d 'Pass over containers that do not exist'
 complete -c pod -n "__fish_pod_using_subcommand stop" -s l -l latest -d 'Stop the container created last'
 complete -c pod -n "__fish_pod_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand restart" -s t -l time -d 'Seconds to wait before the kill, -1 for ever (default: the container\'s own, 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand restart" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand restart" -s f -l filter -d 'Restart containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand restart" -s a -l all -d 'Restart all containers, whatever their state'
+complete -c pod -n "__fish_pod_using_subcommand restart" -s l -l latest -d 'Restart the container created last'
+complete -c pod -n "__fish_pod_using_subcommand restart" -l running -d 'Restart only those that run'
+complete -c pod -n "__fish_pod_using_subcommand restart" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand kill" -s s -l signal -d 'Signal to send, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand kill" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
 complete -c pod -n "__fish_pod_using_subcommand kill" -s a -l all -d 'Signal all running containers'
 complete -c pod -n "__fish_pod_using_subcommand kill" -s l -l latest -d 'Signal the container created last'
 complete -c pod -n "__fish_pod_using_subcommand kill" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand rename" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand rm" -s t -l time -d 'With --force: seconds to wait before the kill, -1 for ever (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand rm" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
 complete -c pod -n "__fish_pod_using_subcommand rm" -l filter -d 'Remove containers that fit (can be repeated)' -r
@@ -395,23 +405,25 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "create" -d 'Make a container and do not start it'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "start" -d 'Start containers again'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "stop" -d 'Stop running containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "kill" -d 'Send a signal to running containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "rm" -d 'Remove containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "exec" -d 'Run a process in a running container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "attach" -d 'Join the terminal or output of a running container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "ls" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "list" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "ps" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "logs" -d 'Show what containers wrote'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "port" -d 'List published ports'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "inspect" -d 'Show everything known of containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop kill rm exec attach wait ls list ps logs port inspect exists" -f -a "exists" -d 'Tell by the exit status whether a container exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "create" -d 'Make a container and do not start it'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "start" -d 'Start containers again'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "stop" -d 'Stop running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "restart" -d 'Stop containers and start them again'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "kill" -d 'Send a signal to running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "rename" -d 'Give a container another name'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "rm" -d 'Remove containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "exec" -d 'Run a process in a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "attach" -d 'Join the terminal or output of a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "ls" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "list" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "ps" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "logs" -d 'Show what containers wrote'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "port" -d 'List published ports'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "inspect" -d 'Show everything known of containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "exists" -d 'Tell by the exit status whether a container exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Name of the container (default: a made-up one)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
@@ -579,11 +591,19 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s i -l ignore -d 'Pass over containers that do not exist'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s l -l latest -d 'Stop the container created last'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -s t -l time -d 'Seconds to wait before the kill, -1 for ever (default: the container\'s own, 10)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -s f -l filter -d 'Restart containers that fit (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -s a -l all -d 'Restart all containers, whatever their state'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -s l -l latest -d 'Restart the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -l running -d 'Restart only those that run'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s s -l signal -d 'Signal to send, by name or number' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s a -l all -d 'Signal all running containers'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s l -l latest -d 'Signal the container created last'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -s t -l time -d 'With --force: seconds to wait before the kill, -1 for ever (default 10)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -l cidfile -d 'File with a container\'s id (can be repeated)' -r -F
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from rm" -l filter -d 'Remove containers that fit (can be repeated)' -r

@@ -176,12 +176,25 @@ impl Drop for Claim<'_> {
 }
 
 impl Containers {
-    /// Frees a name whose container was never finished, or was half removed; `true`: try again.
-    fn free_stale_name(&self, name: &str) -> Result<bool> {
+    /// Frees a name whose container was never finished, half removed, or half renamed; `true`: try again.
+    ///
+    /// Takes the structure lock where a rename may be under way.
+    pub(super) fn free_stale_name(&self, name: &str) -> Result<bool> {
         let Some(id) = self.id_of_name(name)? else {
             return Ok(true); // gone meanwhile
         };
-        if self.load_record(&id)?.is_some() || Lock::is_held(&self.lock_path(&id))? {
+        if let Some(record) = self.load_record(&id)? {
+            if record.name == name {
+                return Ok(false);
+            }
+            let _no_rename = Store::open(&self.dirs)?.lock_structure()?;
+            let renamed = self.load_record(&id)?.is_some_and(|now| now.name == name);
+            if !renamed {
+                self.release_name(name, &id)?;
+            }
+            return Ok(!renamed);
+        }
+        if Lock::is_held(&self.lock_path(&id))? {
             return Ok(false);
         }
         if fs::symlink_metadata(self.dir(&id)).is_ok() {

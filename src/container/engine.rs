@@ -36,7 +36,10 @@ impl Containers {
     /// By exact name, full id, or unique prefix of an id.
     pub fn find(&self, name_or_id: &str) -> Result<Container> {
         let id = self.resolve(name_or_id)?;
-        self.open(&id)?.ok_or_else(|| no_such(name_or_id))
+        self.open(&id)?
+            // A rename that was killed leaves a link with a name that the record does not have.
+            .filter(|found| found.record.name == name_or_id || id.starts_with(name_or_id))
+            .ok_or_else(|| no_such(name_or_id))
     }
 
     /// Tells whether `find` would succeed.

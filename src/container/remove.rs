@@ -141,9 +141,11 @@ impl Containers {
         let mut failures = Failures::default();
         failures.keep(unlink(&dir.join("config.json")));
         match name {
-            Some(name) => {
-                failures.keep(self.release_name(name, id));
-            }
+            Some(name) => match self.release_name(name, id) {
+                Ok(true) => {}
+                Ok(false) => self.release_names_of(id), // renamed since the caller read the record
+                Err(err) => failures.push(err),
+            },
             None => self.release_names_of(id),
         }
         for name in ["state.json", "ctr.log", "ctr.log.1"] {
@@ -173,6 +175,7 @@ impl Containers {
             "resolv.conf",
             ".containerenv",
             "stopped",
+            "restarting",
             "lock",
         ] {
             let _ = fs::remove_file(run.join(name));
@@ -182,11 +185,13 @@ impl Containers {
         }
     }
 
-    pub(super) fn release_name(&self, name: &str, id: &str) -> Result<()> {
-        match self.id_of_name(name)? {
-            Some(owner) if owner == id => unlink(&self.name_link(name)),
-            _ => Ok(()),
+    /// Removes the name's link if it is this container's; tells whether it was.
+    pub(super) fn release_name(&self, name: &str, id: &str) -> Result<bool> {
+        let ours = self.id_of_name(name)?.is_some_and(|owner| owner == id);
+        if ours {
+            unlink(&self.name_link(name))?;
         }
+        Ok(ours)
     }
 
     fn release_names_of(&self, id: &str) {

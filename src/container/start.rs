@@ -11,12 +11,13 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::image::Image;
 use crate::net::NetPlan;
 use crate::state::{Durable, Lock};
+use crate::storage::Store;
 use crate::sys;
 use crate::sys::process::Forked;
 
 use super::attach::wants;
 use super::client::{Connection, Signals, send_size, terminal_size};
-use super::create::Claim;
+use super::create::{Claim, make_open_dir};
 use super::engine::{Container, Containers, make_dir};
 use super::files;
 use super::monitor::{self, Job};
@@ -81,6 +82,7 @@ impl Container {
             _ => return me.join_running(options),
         };
         me.state = me.engine.load_state(&me.record.id)?;
+        me.renew_volatile()?;
         let plan = me.engine.plan(&me.record)?;
         let mut ports = me.record.ports.clone();
         let network = me.engine.prepare_network(&me.record.network, &mut ports)?;
@@ -94,6 +96,18 @@ impl Container {
         let begun = start.go(Locked::Old(&lock), options.attach.as_ref());
         drop(lock);
         begun?.follow()
+    }
+
+    /// A writable layer mounted `volatile` (that of `--rm`) can be mounted once: the kernel marks its work directory
+    /// (overlayfs.rst, Volatile mount). The mark guards against lost writes after a crash; in the same boot none are.
+    fn renew_volatile(&self) -> Result<()> {
+        let mounted = self.state.boot_id == super::liveness::boot_id();
+        if !self.record.request.auto_remove || !mounted || self.record.request.rootfs.is_some() {
+            return Ok(());
+        }
+        let work = self.dir().join("work");
+        Store::open(&self.engine.dirs)?.remove_tree(&work)?;
+        make_open_dir(&work)
     }
 
     fn join_running(mut self, options: &StartOptions<'_>) -> Result<RunOutcome> {

@@ -16,5 +16,6 @@ mod lifecycle;
 mod login;
 mod net;
 mod pull;
+mod rename;
 mod run;
 mod security;

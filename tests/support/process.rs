@@ -18,6 +18,8 @@ use nix::unistd::Pid;
 
 /// Longer than anything a test does on a loaded machine; whoever reaches it hangs.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// For tools that prepare a test: some install packages.
+const TOOL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What a finished command answered.
 pub struct Done {
@@ -151,9 +153,15 @@ impl Running {
 
     /// Waits for the end and for both pipes to close; a child that takes longer than [`TIMEOUT`] is killed.
     #[track_caller]
-    pub fn wait(mut self) -> Done {
+    pub fn wait(self) -> Done {
+        self.wait_within(TIMEOUT)
+    }
+
+    /// [`Running::wait`] with another limit.
+    #[track_caller]
+    fn wait_within(mut self, limit: Duration) -> Done {
         self.stdin = None;
-        let (status, late) = match Reaper::get().wait(self.pid, TIMEOUT) {
+        let (status, late) = match Reaper::get().wait(self.pid, limit) {
             Some(status) => (status, None),
             None => {
                 let _ = kill(self.pid, Signal::SIGKILL);
@@ -162,7 +170,7 @@ impl Running {
                     .expect("killed child ends");
                 (
                     status,
-                    Some(format!("took longer than {TIMEOUT:?} and was killed")),
+                    Some(format!("took longer than {limit:?} and was killed")),
                 )
             }
         };
@@ -217,7 +225,7 @@ pub fn run<S: AsRef<std::ffi::OsStr>>(argv: impl IntoIterator<Item = S>) -> Done
     let mut argv = argv.into_iter();
     let mut command = Command::new(argv.next().expect("a program"));
     command.args(argv);
-    Running::start(command, false).wait()
+    Running::start(command, false).wait_within(TOOL_TIMEOUT)
 }
 
 /// What arrived on one pipe so far.

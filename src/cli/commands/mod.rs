@@ -22,6 +22,8 @@ mod logs;
 mod port;
 mod ps;
 mod pull;
+mod rename;
+mod restart;
 mod rm;
 mod rmi;
 mod run;
@@ -114,11 +116,25 @@ pub const COMMANDS: &[Entry] = &[
         stop::StopArgs
     ),
     entry!(
+        ["restart", "container restart"],
+        Run,
+        "Stop containers and start them again",
+        "CONTAINER [CONTAINER...]",
+        restart::RestartArgs
+    ),
+    entry!(
         ["kill", "container kill"],
         Run,
         "Send a signal to running containers",
         "CONTAINER [CONTAINER...]",
         kill::KillArgs
+    ),
+    entry!(
+        ["rename", "container rename"],
+        Run,
+        "Give a container another name",
+        "CONTAINER NAME",
+        rename::RenameArgs
     ),
     entry!(
         ["rm", "container rm"],
@@ -325,8 +341,6 @@ const LATER: &[&str] = &[
     "pod",
     "push",
     "quadlet",
-    "rename",
-    "restart",
     "save",
     "search",
     "secret",
@@ -479,7 +493,7 @@ mod tests {
         assert!(matches!(lookup(&words), Lookup::Found { rest, .. } if rest == ["x"]));
         let words = line("container --help");
         assert!(matches!(lookup(&words), Lookup::Group("container", _)));
-        for unknown in ["nope", "container nope", "restart"] {
+        for unknown in ["nope", "container nope", "stats"] {
             assert!(
                 matches!(lookup(&line(unknown)), Lookup::Unknown(_)),
                 "{unknown}"

@@ -59,7 +59,8 @@ pub fn run(args: &StopArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             Ok(container) => chosen.push((typed, container)),
         }
     }
-    for ((typed, _), result) in chosen.iter().zip(stop_all(&chosen, &options)) {
+    let stop = |container: &Container| container.stop(&options);
+    for ((typed, _), result) in chosen.iter().zip(at_once(&chosen, &stop)) {
         match result {
             Ok(report) => {
                 if let Some(warning) = report.warning {
@@ -73,15 +74,18 @@ pub fn run(args: &StopArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     exit::all(failures)
 }
 
-/// Stops all at the same time: the graces of several would add up otherwise.
-fn stop_all(chosen: &[(String, Container)], options: &StopOptions) -> Vec<Result<StopReport>> {
+/// Does it to all at the same time: the graces of several would add up otherwise.
+pub fn at_once(
+    chosen: &[(String, Container)],
+    stop: &(dyn Fn(&Container) -> Result<StopReport> + Sync),
+) -> Vec<Result<StopReport>> {
     if let [(_, only)] = chosen {
-        return vec![only.stop(options)];
+        return vec![stop(only)];
     }
     std::thread::scope(|scope| {
         let stops: Vec<_> = chosen
             .iter()
-            .map(|(_, container)| scope.spawn(move || container.stop(options)))
+            .map(|(_, container)| scope.spawn(move || stop(container)))
             .collect();
         let joined = stops.into_iter().map(|stop| {
             stop.join()

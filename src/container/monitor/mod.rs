@@ -32,6 +32,7 @@ use super::liveness::{boot_id, machine_id, start_time};
 use super::protocol::{self, FrameKind, Wants};
 use super::record::{Record, State, Status};
 use super::request::LogDriver;
+use super::restart::RESTARTING;
 use super::spec::Plan;
 use super::watch::{address_below, open_dir};
 use clients::Client;
@@ -273,7 +274,8 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     let run_dir = engine.run_dir(&record.id);
     pump.listener = None;
     let mut unsynced = None;
-    if record.request.auto_remove {
+    let kept = fs::remove_file(run_dir.join(RESTARTING)).is_ok();
+    if record.request.auto_remove && !kept {
         // Before the exit status goes out: `run --rm` that has returned leaves nothing.
         let container = super::engine::Container {
             record: record.clone(),
