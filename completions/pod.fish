@@ -36,6 +36,9 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "rm" -d 'Remove containers'
 complete -c pod -n "__fish_pod_needs_command" -f -a "exec" -d 'Run a process in a running container'
 complete -c pod -n "__fish_pod_needs_command" -f -a "attach" -d 'Join the terminal or output of a running container'
 complete -c pod -n "__fish_pod_needs_command" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
+complete -c pod -n "__fish_pod_needs_command" -f -a "commit" -d 'Make an image of a container'
+complete -c pod -n "__fish_pod_needs_command" -f -a "export" -d 'Write a container\'s files as a tar'
+complete -c pod -n "__fish_pod_needs_command" -f -a "diff" -d 'Show what a container or an image changed'
 complete -c pod -n "__fish_pod_needs_command" -f -a "ps" -d 'List containers'
 complete -c pod -n "__fish_pod_needs_command" -f -a "logs" -d 'Show what containers wrote'
 complete -c pod -n "__fish_pod_needs_command" -f -a "inspect" -d 'Show everything known of containers and images'
@@ -262,6 +265,21 @@ complete -c pod -n "__fish_pod_using_subcommand wait" -l condition -d 'What to w
 complete -c pod -n "__fish_pod_using_subcommand wait" -l ignore -d 'Print -1 for containers that do not exist'
 complete -c pod -n "__fish_pod_using_subcommand wait" -s l -l latest -d 'Wait for the container created last'
 complete -c pod -n "__fish_pod_using_subcommand wait" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand commit" -s a -l author -d 'Who made the image' -r
+complete -c pod -n "__fish_pod_using_subcommand commit" -s c -l change -d 'Instruction that changes the image\'s settings: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR with its value (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand commit" -s f -l format -d 'Format of manifest and settings: oci or docker' -r
+complete -c pod -n "__fish_pod_using_subcommand commit" -l iidfile -d 'File to write the image\'s id to' -r -F
+complete -c pod -n "__fish_pod_using_subcommand commit" -s m -l message -d 'Comment of the image, with --format docker' -r
+complete -c pod -n "__fish_pod_using_subcommand commit" -l include-volumes -d 'Make the container\'s volumes volumes of the image'
+complete -c pod -n "__fish_pod_using_subcommand commit" -s p -l pause -d 'Stop the container\'s processes meanwhile'
+complete -c pod -n "__fish_pod_using_subcommand commit" -s q -l quiet -d 'Say nothing but the image\'s id'
+complete -c pod -n "__fish_pod_using_subcommand commit" -s s -l squash -d 'Make one layer of the container and its image'
+complete -c pod -n "__fish_pod_using_subcommand commit" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand export" -s o -l output -d 'File to write to (default: stdout, which must not be a terminal)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand export" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand diff" -l format -d 'Print "json" instead of lines' -r
+complete -c pod -n "__fish_pod_using_subcommand diff" -s l -l latest -d 'Look at the container created last'
+complete -c pod -n "__fish_pod_using_subcommand diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand ps" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand ps" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
 complete -c pod -n "__fish_pod_using_subcommand ps" -s n -l last -d 'Show the N containers created last, whatever their state' -r
@@ -346,16 +364,19 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from pull load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
@@ -405,25 +426,28 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "create" -d 'Make a container and do not start it'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "start" -d 'Start containers again'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "stop" -d 'Stop running containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "restart" -d 'Stop containers and start them again'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "kill" -d 'Send a signal to running containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "rename" -d 'Give a container another name'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "rm" -d 'Remove containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "exec" -d 'Run a process in a running container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "attach" -d 'Join the terminal or output of a running container'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "ls" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "list" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "ps" -d 'List containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "logs" -d 'Show what containers wrote'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "port" -d 'List published ports'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "inspect" -d 'Show everything known of containers'
-complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait ls list ps logs port inspect exists" -f -a "exists" -d 'Tell by the exit status whether a container exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "create" -d 'Make a container and do not start it'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "start" -d 'Start containers again'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "stop" -d 'Stop running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "restart" -d 'Stop containers and start them again'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "kill" -d 'Send a signal to running containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "rename" -d 'Give a container another name'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "rm" -d 'Remove containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "exec" -d 'Run a process in a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "attach" -d 'Join the terminal or output of a running container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "wait" -d 'Wait until containers end, and print their exit statuses'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "commit" -d 'Make an image of a container'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "export" -d 'Write a container\'s files as a tar'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "diff" -d 'Show what a container changed'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "ls" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "list" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "ps" -d 'List containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "logs" -d 'Show what containers wrote'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "port" -d 'List published ports'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "inspect" -d 'Show everything known of containers'
+complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "exists" -d 'Tell by the exit status whether a container exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Name of the container (default: a made-up one)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
@@ -634,6 +658,21 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -l ignore -d 'Print -1 for containers that do not exist'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Wait for the container created last'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s a -l author -d 'Who made the image' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s c -l change -d 'Instruction that changes the image\'s settings: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR with its value (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s f -l format -d 'Format of manifest and settings: oci or docker' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -l iidfile -d 'File to write the image\'s id to' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s m -l message -d 'Comment of the image, with --format docker' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -l include-volumes -d 'Make the container\'s volumes volumes of the image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s p -l pause -d 'Stop the container\'s processes meanwhile'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s q -l quiet -d 'Say nothing but the image\'s id'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s s -l squash -d 'Make one layer of the container and its image'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from commit" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from export" -s o -l output -d 'File to write to (default: stdout, which must not be a terminal)' -r -F
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from diff" -s l -l latest -d 'Look at the container created last'
+complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only containers that fit: KEY=VALUE (can be repeated)' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -l format -d 'Print with a Go template; "json" for JSON, "table ..." for columns' -r
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from ls" -s n -l last -d 'Show the N containers created last, whatever their state' -r

@@ -7,6 +7,7 @@
 mod attach;
 mod client;
 pub mod clock;
+pub mod commit;
 mod create;
 pub mod detach;
 mod draft;

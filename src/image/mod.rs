@@ -6,6 +6,7 @@ mod archive;
 mod below;
 mod blob;
 pub mod change;
+pub mod commit;
 pub mod dest;
 pub mod index;
 mod intake;

@@ -5,10 +5,13 @@
 //! arguments are optional for clap; `run` says what is missing, in Podman's words.
 
 mod attach;
+mod commit;
 mod completion;
 mod container_exists;
 mod create;
+mod diff;
 mod exec;
+mod export;
 mod image_exists;
 mod image_inspect;
 mod images;
@@ -165,6 +168,49 @@ pub const COMMANDS: &[Entry] = &[
         wait::WaitArgs
     ),
     entry!(
+        ["commit", "container commit"],
+        Run,
+        "Make an image of a container",
+        "CONTAINER [IMAGE]",
+        commit::CommitArgs
+    ),
+    entry!(
+        ["export", "container export"],
+        Run,
+        "Write a container's files as a tar",
+        "CONTAINER",
+        export::ExportArgs
+    ),
+    entry!(
+        ["diff"],
+        Look,
+        "Show what a container or an image changed",
+        "NAME [NAME]",
+        diff::DiffArgs
+    ),
+    Entry {
+        paths: &["container diff"],
+        group: Group::Long,
+        about: "Show what a container changed",
+        operands: "CONTAINER [CONTAINER]",
+        augment: <diff::ContainerDiffArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: diff::ContainerDiffArgs = parsed(matches)?;
+            diff::run_container(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["image diff"],
+        group: Group::Long,
+        about: "Show what an image's uppermost layer changed",
+        operands: "IMAGE [IMAGE]",
+        augment: <diff::ImageDiffArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: diff::ImageDiffArgs = parsed(matches)?;
+            diff::run_image(&args, ctx, out)
+        },
+    },
+    entry!(
         ["ps", "container ls", "container list", "container ps"],
         Look,
         "List containers",
@@ -319,12 +365,9 @@ const LATER: &[&str] = &[
     "artifact",
     "auto-update",
     "build",
-    "commit",
     "compose",
     "cp",
-    "diff",
     "events",
-    "export",
     "farm",
     "generate",
     "healthcheck",
@@ -334,7 +377,6 @@ const LATER: &[&str] = &[
     "kube",
     "machine",
     "manifest",
-    "mount",
     "network",
     "pause",
     "play",
@@ -346,10 +388,7 @@ const LATER: &[&str] = &[
     "secret",
     "stats",
     "top",
-    "umount",
-    "unmount",
     "unpause",
-    "unshare",
     "untag",
     "update",
     "volume",

@@ -7,6 +7,7 @@
 //! deterministic, and everything it writes is in the tree. `walk` goes through a tree by descriptors, so a container
 //! may change it meanwhile.
 
+mod changes;
 mod copy;
 mod header;
 mod merged;
@@ -27,6 +28,8 @@ use crate::userns::map::IdMaps;
 
 use owners::{Kept, Owners, Shift};
 use tar::{Marks, TarWriter};
+
+pub use changes::{Change, ChangeKind, changes_between, changes_of};
 
 /// Version of the form that [`layer_tar`] writes. A layer says which one its diff id is of.
 pub const WRITER: u32 = 1;
