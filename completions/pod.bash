@@ -88,6 +88,9 @@ _pod() {
             pod,run)
                 cmd="pod__subcmd__run"
                 ;;
+            pod,save)
+                cmd="pod__subcmd__save"
+                ;;
             pod,start)
                 cmd="pod__subcmd__start"
                 ;;
@@ -196,6 +199,9 @@ _pod() {
             pod__subcmd__image,rm)
                 cmd="pod__subcmd__image__subcmd__rm"
                 ;;
+            pod__subcmd__image,save)
+                cmd="pod__subcmd__image__subcmd__save"
+                ;;
             pod__subcmd__image,tag)
                 cmd="pod__subcmd__image__subcmd__tag"
                 ;;
@@ -209,7 +215,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ps logs inspect port pull load images tag rmi login logout info system version image container"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ps logs inspect port pull save load images tag rmi login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1907,7 +1913,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image)
-            opts="-h --help diff pull load ls list tag rm remove inspect exists"
+            opts="-h --help diff pull save load ls list tag rm remove inspect exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2135,6 +2141,32 @@ _pod() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__save)
+            opts="-m -o -q -h --compress --format --multi-image-archive --output --quiet --uncompressed --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2898,6 +2930,32 @@ _pod() {
                     return 0
                     ;;
                 --retry-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__save)
+            opts="-m -o -q -h --compress --format --multi-image-archive --output --quiet --uncompressed --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -44,6 +44,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "logs" -d 'Show what contain
 complete -c pod -n "__fish_pod_needs_command" -f -a "inspect" -d 'Show everything known of containers and images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "port" -d 'List published ports'
 complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_needs_command" -f -a "save" -d 'Save images to an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
@@ -324,6 +325,13 @@ complete -c pod -n "__fish_pod_using_subcommand pull" -l variant -d 'Variant of 
 complete -c pod -n "__fish_pod_using_subcommand pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand save" -l format -d 'docker-archive, oci-archive, oci-dir or docker-dir' -r
+complete -c pod -n "__fish_pod_using_subcommand save" -s o -l output -d 'Write to this file or directory instead of standard output' -r -F
+complete -c pod -n "__fish_pod_using_subcommand save" -l compress -d 'Compress plain layers (with --format docker-dir)'
+complete -c pod -n "__fish_pod_using_subcommand save" -s m -l multi-image-archive -d 'Save several images: every word is an image, not one more name'
+complete -c pod -n "__fish_pod_using_subcommand save" -s q -l quiet -d 'Show no progress'
+complete -c pod -n "__fish_pod_using_subcommand save" -l uncompressed -d 'Leave plain layers of an OCI image as they are'
+complete -c pod -n "__fish_pod_using_subcommand save" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand load" -s h -l help -d 'Print help'
@@ -364,17 +372,18 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "save" -d 'Save images to an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
@@ -391,6 +400,13 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'docker-archive, oci-archive, oci-dir or docker-dir' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to this file or directory instead of standard output' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -l compress -d 'Compress plain layers (with --format docker-dir)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -s m -l multi-image-archive -d 'Save several images: every word is an image, not one more name'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -s q -l quiet -d 'Show no progress'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -l uncompressed -d 'Leave plain layers of an OCI image as they are'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help'

@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::rootless::identity::Identity;
 use crate::storage::Store;
 
-pub use archive::Loaded;
+pub use archive::{Loaded, SaveFormat, SaveOptions, SaveTo};
 pub use blob::{LayerBlob, LayerRef};
 pub use dest::Destination;
 pub use intake::Wanted;

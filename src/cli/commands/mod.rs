@@ -30,6 +30,7 @@ mod restart;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod start;
 mod stop;
 mod tag;
@@ -257,6 +258,13 @@ pub const COMMANDS: &[Entry] = &[
         pull::PullArgs
     ),
     entry!(
+        ["save", "image save"],
+        Images,
+        "Save images to an archive or a directory",
+        "IMAGE [IMAGE...]",
+        save::SaveArgs
+    ),
+    entry!(
         ["load", "image load"],
         Images,
         "Load images from an archive or a directory",
@@ -384,6 +392,8 @@ const LATER: &[&str] = &[
     "push",
     "quadlet",
     "save",
+    "rename",
+    "restart",
     "search",
     "secret",
     "stats",

@@ -1,4 +1,4 @@
-//! Images in files: the transports `docker-archive:`, `oci-archive:`, `oci:` and `dir:`, for reading.
+//! Images in files: the transports `docker-archive:`, `oci-archive:`, `oci:` and `dir:`.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -7,6 +7,8 @@
 //! | `dir` | one manifest and its blobs side by side, as `skopeo copy … dir:` writes it |
 //! | `source` | hands the blobs of one image to the intake |
 //! | `load` | `pod load`: whatever of these it is |
+//! | `write` `write_layout` `write_dir` | the same as destinations |
+//! | `save` | `pod save` |
 //!
 //! All of it is hostile: names go through [`FileSet`], documents are small and checked against the digests that name
 //! them, layers are checked while they are copied.
@@ -15,7 +17,11 @@ mod dir;
 mod docker;
 mod layout;
 mod load;
+mod save;
 mod source;
+mod write;
+mod write_dir;
+mod write_layout;
 
 use std::fs::File;
 use std::path::Path;
@@ -30,6 +36,7 @@ use crate::registry::MAX_DOCUMENT;
 use crate::storage::archive::FileSet;
 
 pub use load::Loaded;
+pub use save::{SaveFormat, SaveOptions, SaveTo};
 use source::FileSource;
 
 /// What is found in an archive or directory.

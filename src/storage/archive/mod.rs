@@ -8,6 +8,8 @@
 mod decode;
 mod input;
 mod spool;
+mod target;
+mod write;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -26,6 +28,8 @@ use crate::error::{Error, Kind, Result, Tried};
 
 pub use decode::{Compression, decoder};
 use input::ByteInput;
+pub use target::{Fresh, Target};
+pub use write::{ArchiveWriter, pump};
 
 /// Members and bytes of names: more is no image's.
 const MAX_MEMBERS: usize = 100_000;

@@ -1,11 +1,13 @@
 //! A file without a name in `staging`: keeps what came through a pipe until it is needed.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 
 use nix::sys::statvfs::fstatvfs;
 
+use super::Part;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::storage::Store;
 use crate::storage::staging::unique_name;
@@ -52,6 +54,28 @@ impl Store {
             unchecked: LOOK_AFTER,
             limits: Limits::from_env(),
             store: self.clone(),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps all of a stream, to read it later.
+    pub(super) fn keep(&self, stream: &mut dyn Read) -> Result<Part> {
+        let mut spool = self.spool()?;
+        let mut buffer = vec![0; STEP as usize];
+        loop {
+            match stream
+                .read(&mut buffer)
+                .tried(|| "keep a file for a while")?
+            {
+                0 => break,
+                got => spool.append(&buffer[..got], u64::MAX)?,
+            }
+        }
+        Ok(Part {
+            offset: 0,
+            size: spool.len,
+            file: Arc::new(spool.file),
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 
-pub(super) const BLOCK: usize = 512;
+pub(in crate::storage) const BLOCK: usize = 512;
 
 /// Longest value of the fields of a ustar header.
 const NAME: usize = 100;
@@ -14,7 +14,7 @@ const OCTAL_7: u64 = 0o7_777_777;
 const OCTAL_11: u64 = 0o77_777_777_777;
 
 /// One member, without its content.
-pub(super) struct Header<'a> {
+pub(in crate::storage) struct Header<'a> {
     /// Directories end in `/`.
     pub path: &'a [u8],
     /// Type flag: `0` file, `1` hard link, `2` symbolic link, `3` and `4` devices, `5` directory, `6` FIFO.
@@ -34,7 +34,7 @@ pub(super) struct Header<'a> {
 
 impl Header<'_> {
     /// Appends the header, behind an extended one where the fields cannot hold all.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(in crate::storage) fn write(&self, out: &mut Vec<u8>) {
         let mut pax = Vec::new();
         let (prefix, name) = match split(self.path) {
             Some(parts) => parts,
@@ -105,7 +105,7 @@ impl Header<'_> {
 }
 
 /// What ends an archive.
-pub(super) fn end(out: &mut Vec<u8>) {
+pub(in crate::storage) fn end(out: &mut Vec<u8>) {
     out.resize(out.len() + 2 * BLOCK, 0);
 }
 

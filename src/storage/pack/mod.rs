@@ -9,7 +9,7 @@
 
 mod changes;
 mod copy;
-mod header;
+pub(super) mod header;
 mod merged;
 mod owners;
 mod sink;
