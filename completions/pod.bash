@@ -37,6 +37,9 @@ _pod() {
             pod,export)
                 cmd="pod__subcmd__export"
                 ;;
+            pod,history)
+                cmd="pod__subcmd__history"
+                ;;
             pod,image)
                 cmd="pod__subcmd__image"
                 ;;
@@ -102,6 +105,9 @@ _pod() {
                 ;;
             pod,tag)
                 cmd="pod__subcmd__tag"
+                ;;
+            pod,untag)
+                cmd="pod__subcmd__untag"
                 ;;
             pod,version)
                 cmd="pod__subcmd__version"
@@ -178,6 +184,9 @@ _pod() {
             pod__subcmd__image,exists)
                 cmd="pod__subcmd__image__subcmd__exists"
                 ;;
+            pod__subcmd__image,history)
+                cmd="pod__subcmd__image__subcmd__history"
+                ;;
             pod__subcmd__image,inspect)
                 cmd="pod__subcmd__image__subcmd__inspect"
                 ;;
@@ -189,6 +198,9 @@ _pod() {
                 ;;
             pod__subcmd__image,ls)
                 cmd="pod__subcmd__image__subcmd__ls"
+                ;;
+            pod__subcmd__image,prune)
+                cmd="pod__subcmd__image__subcmd__prune"
                 ;;
             pod__subcmd__image,pull)
                 cmd="pod__subcmd__image__subcmd__pull"
@@ -205,6 +217,15 @@ _pod() {
             pod__subcmd__image,tag)
                 cmd="pod__subcmd__image__subcmd__tag"
                 ;;
+            pod__subcmd__image,tree)
+                cmd="pod__subcmd__image__subcmd__tree"
+                ;;
+            pod__subcmd__image,untag)
+                cmd="pod__subcmd__image__subcmd__untag"
+                ;;
+            pod__subcmd__system,df)
+                cmd="pod__subcmd__system__subcmd__df"
+                ;;
             pod__subcmd__system,info)
                 cmd="pod__subcmd__system__subcmd__info"
                 ;;
@@ -215,7 +236,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ps logs inspect port pull save load images tag rmi login logout info system version image container"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ps logs inspect port pull save load images tag untag history rmi login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1912,8 +1933,34 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__history)
+            opts="-H -q -h --format --human --no-trunc --quiet --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --human)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__image)
-            opts="-h --help diff pull save load ls list tag rm remove inspect exists"
+            opts="-h --help diff pull save load ls list tag untag history rm remove inspect prune tree exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1951,6 +1998,32 @@ _pod() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__history)
+            opts="-H -q -h --format --human --no-trunc --quiet --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --human)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2062,6 +2135,24 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__image__subcmd__prune)
+            opts="-a -f -h --all --build-cache --external --filter --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__image__subcmd__pull)
             opts="-a -q -h --all-tags --quiet --policy --authfile --cert-dir --creds --tls-verify --retry --retry-delay --platform --arch --os --variant --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2121,7 +2212,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image__subcmd__remove)
-            opts="-a -f -i -h --all --force --ignore --help $(pod __complete images 2>/dev/null)"
+            opts="-a -f -i -h --all --force --ignore --no-prune --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2135,7 +2226,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image__subcmd__rm)
-            opts="-a -f -i -h --all --force --ignore --help $(pod __complete images 2>/dev/null)"
+            opts="-a -f -i -h --all --force --ignore --no-prune --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2175,6 +2266,34 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image__subcmd__tag)
+            opts="-h --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__tree)
+            opts="-h --whatrequires --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__untag)
             opts="-h --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2609,7 +2728,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__rmi)
-            opts="-a -f -i -h --all --force --ignore --help $(pod __complete images 2>/dev/null)"
+            opts="-a -f -i -h --all --force --ignore --no-prune --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3031,12 +3150,30 @@ _pod() {
             return 0
             ;;
         pod__subcmd__system)
-            opts="-h --help info"
+            opts="-h --help info df"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__system__subcmd__df)
+            opts="-v -h --format --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3067,6 +3204,20 @@ _pod() {
             return 0
             ;;
         pod__subcmd__tag)
+            opts="-h --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__untag)
             opts="-h --help $(pod __complete images 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -48,6 +48,8 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "save" -d 'Save images to an
 complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "untag" -d 'Take names from an image, or all of them'
+complete -c pod -n "__fish_pod_needs_command" -f -a "history" -d 'Show how an image was made'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
 complete -c pod -n "__fish_pod_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c pod -n "__fish_pod_needs_command" -f -a "logout" -d 'Log out of a registry'
@@ -335,10 +337,10 @@ complete -c pod -n "__fish_pod_using_subcommand save" -s h -l help -d 'Print hel
 complete -c pod -n "__fish_pod_using_subcommand load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand load" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand images" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand images" -s f -l filter -d 'Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l sort -d 'Sort by created, id, repository, size or tag' -r
-complete -c pod -n "__fish_pod_using_subcommand images" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand images" -s a -l all -d 'Show intermediate images too: without a name, and others are made from them'
 complete -c pod -n "__fish_pod_using_subcommand images" -l digests -d 'Show manifest digests'
 complete -c pod -n "__fish_pod_using_subcommand images" -l history -d 'Show the names an image had'
 complete -c pod -n "__fish_pod_using_subcommand images" -l no-trunc -d 'Show IDs in full'
@@ -346,9 +348,16 @@ complete -c pod -n "__fish_pod_using_subcommand images" -s n -l noheading -d 'Le
 complete -c pod -n "__fish_pod_using_subcommand images" -s q -l quiet -d 'Show IDs only'
 complete -c pod -n "__fish_pod_using_subcommand images" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand tag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand untag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand history" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand history" -s H -l human -d 'Show times as ages (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand history" -l no-trunc -d 'Show IDs and commands in full'
+complete -c pod -n "__fish_pod_using_subcommand history" -s q -l quiet -d 'Show IDs only'
+complete -c pod -n "__fish_pod_using_subcommand history" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s a -l all -d 'Remove all images'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand rmi" -l no-prune -d 'Keep parents without a name'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand login" -l authfile -d 'File to store the login in, instead of ${XDG_RUNTIME_DIR}/containers/auth.json' -r -F
 complete -c pod -n "__fish_pod_using_subcommand login" -l compat-auth-file -d 'Docker\'s config.json to store the login in, as Docker does' -r -F
@@ -366,24 +375,32 @@ complete -c pod -n "__fish_pod_using_subcommand logout" -s a -l all -d 'Forget t
 complete -c pod -n "__fish_pod_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand info" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand info" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info" -f -a "info" -d 'Show this host, the store and the settings in force'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -f -a "info" -d 'Show this host, the store and the settings in force'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -f -a "df" -d 'Show what images, containers and volumes take'
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -s v -l verbose -d 'Show each image, container and volume'
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "save" -d 'Save images to an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag rm remove inspect exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to ask the registry: always, missing, never, newer' -r
@@ -410,20 +427,20 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l sort -d 'Sort by created, id, repository, size or tag' -r
-complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show intermediate images too: without a name, and others are made from them'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l digests -d 'Show manifest digests'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l history -d 'Show the names an image had'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Show IDs in full'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s n -l noheading -d 'Leave out the column headings'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Show IDs only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s f -l filter -d 'Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label, manifest, readonly, reference, since, until' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s f -l filter -d 'Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l sort -d 'Sort by created, id, repository, size or tag' -r
-complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all images (there are no intermediate ones here)'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s a -l all -d 'Show intermediate images too: without a name, and others are made from them'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l digests -d 'Show manifest digests'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l history -d 'Show the names an image had'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Show IDs in full'
@@ -431,16 +448,32 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show IDs only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from tag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from untag" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Show times as ages (default true)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from history" -l no-trunc -d 'Show IDs and commands in full'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Show IDs only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s a -l all -d 'Remove all images'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -l no-prune -d 'Keep parents without a name'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s a -l all -d 'Remove all images'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Also remove containers that use the image, and all names of an ID'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'A missing image is no error'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-prune -d 'Keep parents without a name'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -l filter -d 'Remove only what matches (can be repeated): label, until, and the other filters of images' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all images that no container uses, not just those without a name'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -l build-cache -d 'Also remove what builds keep for later ones: there is none yet'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -l external -d 'Also remove images that only containers of other programs use: there are none in this store'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not ask'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from tree" -l whatrequires -d 'Show the layers and images above this one in place of those below'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from tree" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and not __fish_seen_subcommand_from run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists" -f -a "run" -d 'Run a command in a new container'
@@ -748,4 +781,4 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_seen_subcommand_from start stop kill rm exec attach wait logs port inspect exists" -f -a "(pod __complete containers 2>/dev/null)"
-complete -c pod -n "__fish_seen_subcommand_from run create tag rmi inspect exists" -f -a "(pod __complete images 2>/dev/null)"
+complete -c pod -n "__fish_seen_subcommand_from run create tag untag rmi history tree inspect exists" -f -a "(pod __complete images 2>/dev/null)"

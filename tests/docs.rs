@@ -13,7 +13,7 @@ use clap_complete::Shell;
 const CONTAINERS: [&str; 9] = [
     "start", "stop", "kill", "rm", "exec", "attach", "wait", "logs", "port",
 ];
-const IMAGES: [&str; 4] = ["run", "create", "tag", "rmi"];
+const IMAGES: [&str; 7] = ["run", "create", "tag", "untag", "rmi", "history", "tree"];
 
 /// The names to offer after `path` (`stop`, `image inspect`).
 fn names_after(path: &str) -> &'static [&'static str] {

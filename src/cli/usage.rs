@@ -143,6 +143,16 @@ pub fn exactly_one(operands: &[String]) -> Result<&String, Error> {
     }
 }
 
+/// Refuses fewer operands than a command needs.
+pub fn at_least(least: usize, operands: &[String]) -> Result<(), Error> {
+    match operands.len() {
+        enough if enough >= least => Ok(()),
+        given => Err(Error::usage(format!(
+            "requires at least {least} arg(s), only received {given}"
+        ))),
+    }
+}
+
 /// Refuses operands of a command that takes none.
 pub fn none(operands: &[String], path: &str) -> Result<(), Error> {
     match operands {

@@ -305,11 +305,7 @@ impl Container {
         for (place, target) in &self.record.volumes {
             mounts.push(InspectMount {
                 kind: "volume",
-                name: format!(
-                    "{}-{}",
-                    &self.record.id,
-                    place.file_name().unwrap_or_default().to_string_lossy()
-                ),
+                name: self.volume_name(place),
                 source: self.dir().join(place).display().to_string(),
                 destination: target.clone(),
                 driver: "local".to_owned(),

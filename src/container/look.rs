@@ -16,16 +16,7 @@ use super::options::Sizes;
 impl Container {
     /// Bytes of the regular files in the writable layer, and of those of the image with it.
     pub fn sizes(&self) -> Result<Sizes> {
-        let upper = self.dir().join("upper");
-        let rw = match tree_size(&upper) {
-            // Some directory belongs to a subordinate id: only root of the container can look inside.
-            Err(err) if err.kind() == std::io::ErrorKind::PermissionDenied => {
-                worker::run(&self.record.ids, WorkerOpts { mounts: false }, || {
-                    measured(&upper)
-                })?
-            }
-            _ => measured(&upper)?,
-        };
+        let rw = self.measure(&self.dir().join("upper"))?;
         let mut root_fs = rw;
         for layer in &self.record.layers {
             let meta = self
@@ -38,6 +29,37 @@ impl Container {
             root_fs += meta.map_or(0, |meta| meta.size);
         }
         Ok(Sizes { rw, root_fs })
+    }
+
+    /// Anonymous volumes: the name that `inspect` shows, and bytes of the regular files.
+    pub fn volume_sizes(&self) -> Result<Vec<(String, u64)>> {
+        let volumes = self.record.volumes.iter();
+        volumes
+            .map(|(place, _)| {
+                Ok((
+                    self.volume_name(place),
+                    self.measure(&self.dir().join(place))?,
+                ))
+            })
+            .collect()
+    }
+
+    /// What an anonymous volume is called: the container's id and its number.
+    pub(super) fn volume_name(&self, place: &Path) -> String {
+        let number = place.file_name().unwrap_or_default();
+        format!("{}-{}", self.record.id, number.to_string_lossy())
+    }
+
+    fn measure(&self, tree: &Path) -> Result<u64> {
+        match tree_size(tree) {
+            // Some directory belongs to a subordinate id: only root of the container can look inside.
+            Err(err) if err.kind() == std::io::ErrorKind::PermissionDenied => {
+                worker::run(&self.record.ids, WorkerOpts { mounts: false }, || {
+                    measured(tree)
+                })
+            }
+            _ => measured(tree),
+        }
     }
 
     /// `cgroup`, `ipc`, `mnt`, `net`, `pid`, `user`, `uts` → inode number, for `ps --ns`; empty when it does not run.
@@ -62,10 +84,10 @@ impl Container {
     }
 }
 
-fn measured(upper: &Path) -> Result<u64> {
-    match tree_size(upper) {
+fn measured(tree: &Path) -> Result<u64> {
+    match tree_size(tree) {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        size => size.tried(|| format!("measure {}", upper.display())),
+        size => size.tried(|| format!("measure {}", tree.display())),
     }
 }
 

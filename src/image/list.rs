@@ -1,6 +1,6 @@
 //! What is in the store: the data behind `images` and `image inspect`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::record::{ImageRecord, TagRecord, names_of};
 use super::reference::Reference;
 use super::{Images, Platform};
 use crate::error::{Error, Kind, Result};
-use crate::storage::Digest;
+use crate::storage::{ChainId, DiffId, Digest};
 
 /// One image, from its records alone.
 #[derive(Debug, Clone)]
@@ -16,11 +16,13 @@ pub struct Summary {
     pub id: Digest,
     /// Manifest digest.
     pub digest: Digest,
-    /// Full names with a tag, sorted; the image is dangling when there is none.
+    /// Every digest of a manifest or index it is known by.
+    pub digests: Vec<Digest>,
+    /// Full names with a tag, sorted.
     pub names: Vec<Reference>,
-    /// Repositories it was pulled from by digest only.
-    pub untagged: Vec<String>,
-    /// `repository@digest`, for every repository and digest it is known by.
+    /// Names by digest only (`pull NAME@sha256:…`), sorted.
+    pub pinned: Vec<Reference>,
+    /// `repository@digest`, for every repository and digest it is known by, sorted.
     pub repo_digests: Vec<String>,
     /// RFC 3339; may be empty.
     pub created: String,
@@ -31,10 +33,27 @@ pub struct Summary {
     pub history: Vec<String>,
     /// Media type of the manifest.
     pub manifest_type: String,
-    /// An index led to it.
-    pub of_index: bool,
+    /// Lowest first.
+    pub layers: Vec<ChainId>,
+    /// Lowest first.
+    pub diff_ids: Vec<DiffId>,
     /// It is in a store below only: it can be used, not changed.
     pub read_only: bool,
+    /// It is a manifest list made here: no config, no layers.
+    pub is_list: bool,
+    /// Manifests of the images in such a list.
+    pub instances: Vec<Digest>,
+}
+
+impl Summary {
+    /// Names with a tag, then those by digest.
+    pub fn all_names(&self) -> impl Iterator<Item = &Reference> {
+        self.names.iter().chain(&self.pinned)
+    }
+
+    pub fn has_names(&self) -> bool {
+        self.all_names().next().is_some()
+    }
 }
 
 impl Images<'_> {
@@ -42,11 +61,10 @@ impl Images<'_> {
     pub fn list(&self) -> Result<Vec<Summary>> {
         let tags = self.all_tags()?;
         let names = names_of(&tags);
-        let none = Vec::new();
         Ok(self
             .all_images()?
             .iter()
-            .map(|record| self.summarize(record, names.get(&record.id).unwrap_or(&none)))
+            .map(|record| self.summarize(record, &names))
             .collect())
     }
 
@@ -57,8 +75,21 @@ impl Images<'_> {
             .load_image(&found.id)?
             .ok_or_else(|| super::lookup::unknown(text))?;
         let tags = self.all_tags()?;
-        let none = Vec::new();
-        Ok(self.summarize(&record, names_of(&tags).get(&record.id).unwrap_or(&none)))
+        Ok(self.summarize(&record, &names_of(&tags)))
+    }
+
+    /// As [`Images::summary`], but for the name of a manifest list the image that is for this host.
+    pub fn image_summary(&self, text: &str) -> Result<Summary> {
+        let found = self.summary(text)?;
+        match found.is_list {
+            false => Ok(found),
+            true => self.summary(&self.find(text)?.id),
+        }
+    }
+
+    /// The id of the image a name, digest or beginning of an id means.
+    pub fn id_of(&self, text: &str) -> Result<Digest> {
+        Ok(self.locate(text)?.id)
     }
 
     /// The image's config as it is stored, with the keys that no schema knows.
@@ -71,32 +102,23 @@ impl Images<'_> {
         self.json(digest, "manifest")
     }
 
-    /// Layer trees, uppermost first, as absolute paths.
-    pub fn layer_paths(&self, id: &Digest) -> Result<Vec<std::path::PathBuf>> {
-        let record = self
-            .load_image(id)?
-            .ok_or_else(|| super::lookup::unknown(&id.hex()))?;
+    /// Layer trees of an image, uppermost first, as absolute paths.
+    pub fn layer_paths(&self, image: &Summary) -> Vec<std::path::PathBuf> {
         let root = self.store.root();
-        Ok(record
-            .layers
-            .iter()
-            .rev()
+        let paths = image.layers.iter().rev();
+        paths
             .map(|layer| root.join(self.store.layer_dir(layer)))
-            .collect())
+            .collect()
     }
 
-    /// `diff_ids`, lowest first.
-    pub fn diff_ids(&self, id: &Digest) -> Result<Vec<String>> {
-        let record = self
-            .load_image(id)?
-            .ok_or_else(|| super::lookup::unknown(&id.hex()))?;
-        Ok(record.diff_ids.iter().map(ToString::to_string).collect())
-    }
-
-    fn summarize(&self, record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
+    pub(super) fn summarize(
+        &self,
+        record: &ImageRecord,
+        names: &BTreeMap<Digest, Vec<&TagRecord>>,
+    ) -> Summary {
         Summary {
             read_only: self.is_read_only(&record.id),
-            ..summary(record, tags)
+            ..summary(record, names.get(&record.id).map_or(&[], Vec::as_slice))
         }
     }
 
@@ -108,26 +130,27 @@ impl Images<'_> {
 }
 
 fn summary(record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
+    let digests: BTreeSet<Digest> = record.digests().copied().collect();
     let mut names = Vec::new();
-    let mut untagged = Vec::new();
-    let mut repo_digests: BTreeMap<String, ()> = BTreeMap::new();
+    let mut pinned = Vec::new();
+    let mut repo_digests = BTreeSet::new();
     for tag in tags {
         let repository = tag.reference.name();
+        for digest in digests.iter().chain([&tag.digest]) {
+            repo_digests.insert(format!("{repository}@{digest}"));
+        }
         match tag.reference.digest() {
             None => names.push(tag.reference.clone()),
-            Some(_) => untagged.push(repository.clone()),
+            Some(_) => pinned.push(tag.reference.clone()),
         }
-        for digest in record.digests() {
-            repo_digests.insert(format!("{repository}@{digest}"), ());
-        }
-        repo_digests.insert(format!("{repository}@{}", tag.digest), ());
     }
     Summary {
         id: record.id,
         digest: record.digest(),
+        digests: digests.into_iter().collect(),
         names,
-        untagged,
-        repo_digests: repo_digests.into_keys().collect(),
+        pinned,
+        repo_digests: repo_digests.into_iter().collect(),
         created: record.created.clone(),
         size: record.size,
         platform: Platform {
@@ -139,9 +162,10 @@ fn summary(record: &ImageRecord, tags: &[&TagRecord]) -> Summary {
         manifest_type: record
             .manifest()
             .map_or(String::new(), |manifest| manifest.media_type.clone()),
-        of_index: record
-            .manifest()
-            .is_some_and(|manifest| !manifest.indexes.is_empty()),
+        layers: record.layers.clone(),
+        diff_ids: record.diff_ids.clone(),
         read_only: false,
+        is_list: record.is_list(),
+        instances: record.instances(),
     }
 }

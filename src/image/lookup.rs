@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::storage::Digest;
 
 /// An image that was found, and by which name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) id: Digest,
     /// `None`: by id.

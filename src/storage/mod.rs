@@ -36,6 +36,7 @@ mod staging;
 #[cfg(test)]
 mod tests;
 pub mod unpack;
+mod usage;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -57,6 +58,7 @@ pub use gc::{GcReport, References, Trash};
 pub use layers::{LayerMeta, NewLayer, StagedLayer, TarForm};
 pub use podman::{PodmanImage, PodmanLayer, PodmanStore};
 pub use staging::{Pin, Stage, Waiter};
+pub use usage::Contents;
 
 /// Number of the layout drawn above. A store with a greater one was written by a newer version and is refused.
 const VERSION: u32 = 1;

@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod environment;
 mod image_config;
+mod images;
 mod init;
 mod lifecycle;
 mod login;

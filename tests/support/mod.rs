@@ -3,6 +3,7 @@
 //! Tests run as root; `pod` runs as a real unprivileged user (`scripts/setup` makes them), which one is the lane's
 //! choice (`POD_TEST_LANE`, see `scripts/test`).
 
+pub mod family;
 pub mod hostile;
 pub mod images;
 pub mod network;

@@ -29,12 +29,7 @@ impl Registry {
     /// Serves the shared images and takes none.
     #[track_caller]
     pub fn shared() -> Self {
-        Self::run(
-            &images::storage(),
-            make_scratch("registry"),
-            true,
-            Guard::default(),
-        )
+        Self::serving(&images::storage())
     }
 
     /// An empty registry that images can be pushed to.
@@ -54,6 +49,12 @@ impl Registry {
     #[track_caller]
     pub fn over(storage: &Path) -> Self {
         Self::run(storage, make_scratch("registry"), false, Guard::default())
+    }
+
+    /// A registry that only serves what is below `storage`.
+    #[track_caller]
+    pub fn serving(storage: &Path) -> Self {
+        Self::run(storage, make_scratch("registry"), true, Guard::default())
     }
 
     #[track_caller]

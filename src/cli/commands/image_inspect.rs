@@ -1,13 +1,20 @@
-//! `image inspect`: an image as one JSON document, with Podman's keys.
+//! `image inspect`: an image as one JSON document, with Podman's keys in Podman's order.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gotmpl::Value as Cell;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::cli::context::Context;
-use crate::cli::exit::{Failed, Outcome, Status};
-use crate::cli::output::template::{self, Fields, Format};
-use crate::cli::output::{Printer, json};
-use crate::error::{Error, Result};
-use crate::image::{Images, Summary};
+use crate::cli::exit::Outcome;
+use crate::cli::output::Printer;
+use crate::cli::output::template::{self, Fields};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Family, Images, Step, Summary};
+
+use super::inspect;
 
 #[derive(Debug, clap::Args)]
 pub struct ImageInspectArgs {
@@ -33,156 +40,209 @@ pub const FIELDS: Fields = Fields {
     headers: &[],
 };
 
-pub fn run(args: &ImageInspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    if args.names.is_empty() {
-        return Err(Error::usage("no names or ids specified").into());
-    }
-    let format = args
-        .format
-        .as_deref()
-        .filter(|text| !text.is_empty())
-        .map(|text| Format::parse(text, FIELDS))
-        .transpose()?;
-    let images = ctx.images()?;
-    let mut documents = Vec::new();
-    let mut failed: Option<Error> = None;
-    for name in &args.names {
-        match document(&images, name) {
-            Ok(found) => documents.push(found),
-            Err(err) => failed = failed.or(Some(err.context("inspecting object"))),
-        }
-    }
-    print(documents, format, out)?;
-    match failed {
-        None => Ok(Status::SUCCESS),
-        Some(err) => {
-            out.flush()?; // what was found stands before the error
-            Err(err.into())
-        }
-    }
+/// One image.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ImageData {
+    id: String,
+    digest: String,
+    repo_tags: Vec<String>,
+    repo_digests: Vec<String>,
+    parent: String,
+    comment: String,
+    created: Option<String>,
+    config: ImageConfig,
+    version: String,
+    author: String,
+    architecture: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    os: String,
+    size: u64,
+    virtual_size: u64,
+    graph_driver: GraphDriver,
+    #[serde(rename = "RootFS")]
+    root_fs: RootFs,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Value,
+    manifest_type: String,
+    user: String,
+    history: Vec<Step>,
+    names_history: Vec<String>,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    healthcheck: Value,
 }
 
-/// Prints documents of `inspect`, as one list or through a template.
-fn print(documents: Vec<Value>, format: Option<Format>, out: &mut Printer) -> Result<(), Failed> {
-    match format {
-        None | Some(Format::Json) => out.line(&json::pretty(&documents, json::INSPECT)?)?,
-        Some(Format::Rows(template)) => {
-            let rows = documents
-                .iter()
-                .map(|document| template::row(document, Vec::new()))
-                .collect::<Result<Vec<_>>>()?;
-            out.text(&template.render(&rows, true)?)?;
-        }
-    }
-    Ok(())
+/// The image's settings; those that say nothing are left out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageConfig {
+    #[serde(skip_serializing_if = "nothing")]
+    user: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    exposed_ports: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    env: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    entrypoint: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    cmd: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    volumes: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    working_dir: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    labels: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    stop_signal: Value,
+    // Not of the OCI format, and kept by it all the same.
+    #[serde(skip_serializing_if = "nothing")]
+    healthcheck: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    on_build: Value,
+    #[serde(skip_serializing_if = "nothing")]
+    shell: Value,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GraphDriver {
+    name: &'static str,
+    data: Map<String, Value>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFs {
+    r#type: &'static str,
+    layers: Vec<String>,
+}
+
+pub fn run(args: &ImageInspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    inspect::images(&args.names, args.format.as_deref(), ctx, out)
 }
 
 /// Everything known of an image.
-pub fn document(images: &Images<'_>, name: &str) -> Result<Value> {
-    let summary = images.summary(name)?;
-    let raw = images.config_json(&summary.id)?;
-    let annotations = match summary.manifest_type.is_empty() {
+pub fn document(images: &Images<'_>, name: &str) -> Result<ImageData> {
+    let image = images.image_summary(name)?;
+    let raw = images.config_json(&image.id)?;
+    let annotations = match image.manifest_type.is_empty() {
         true => Value::Null,
-        false => images.manifest_json(&summary.digest)?["annotations"].take(),
+        false => images.manifest_json(&image.digest)?["annotations"].take(),
     };
+    let family = Family::new(*images, &images.list()?);
+    let parent = family
+        .parent(&image.id)
+        .map_or(String::new(), |id| id.hex());
+    let history = family.history(&image.id).unwrap_or_default().to_vec();
     let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
-    let history = raw["history"].as_array().cloned().unwrap_or_default();
-    let comment = history
-        .last()
-        .and_then(|last| last["comment"].as_str())
-        .unwrap_or_default();
-    let config = config_of(&raw["config"]);
-    let or_empty = |value: Value| if value.is_null() { json!({}) } else { value };
-    Ok(without_empty(json!({
-        "Id": summary.id.hex(),
-        "Digest": summary.digest.to_string(),
-        "RepoTags": summary.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "RepoDigests": summary.repo_digests,
-        "Parent": "",
-        "Comment": comment,
-        "Created": summary.created,
-        "Labels": raw["config"]["Labels"],
-        "User": raw["config"]["User"].as_str().unwrap_or_default(),
-        "Config": config,
-        "Version": text("docker_version"),
-        "Author": text("author"),
-        "Architecture": text("architecture"),
-        "Variant": text("variant"),
-        "Os": text("os"),
-        "Size": summary.size,
-        "VirtualSize": summary.size,
-        "GraphDriver": {"Name": "overlay", "Data": graph_driver(images, &summary)?},
-        "RootFS": {"Type": "layers", "Layers": images.diff_ids(&summary.id)?},
-        "Annotations": or_empty(annotations),
-        "ManifestType": summary.manifest_type,
-        "History": history,
-        "NamesHistory": summary.history,
-        "Healthcheck": raw["config"]["Healthcheck"],
-    })))
+    // Docker's format has a comment of its own.
+    let comment = match image.manifest_type.contains("docker") {
+        true => text("comment"),
+        false => history
+            .first()
+            .and_then(|first| first.comment.clone())
+            .unwrap_or_default(),
+    };
+    let config: ImageConfig = match &raw["config"] {
+        Value::Null => ImageConfig::default(),
+        config => serde_json::from_value(config.clone()).map_err(|err| {
+            Error::new(
+                Kind::Corrupt,
+                format!("read the config of image {}: {err}", image.id.hex()),
+            )
+        })?,
+    };
+    Ok(ImageData {
+        id: image.id.hex(),
+        digest: image.digest.to_string(),
+        repo_tags: image.names.iter().map(ToString::to_string).collect(),
+        repo_digests: image.repo_digests.clone(),
+        parent,
+        comment,
+        created: Some(image.created.clone()).filter(|time| !time.is_empty()),
+        version: text("docker_version"),
+        author: text("author"),
+        architecture: text("architecture"),
+        variant: Some(text("variant")).filter(|variant| !variant.is_empty()),
+        os: text("os"),
+        size: image.size,
+        virtual_size: image.size,
+        graph_driver: GraphDriver {
+            name: "overlay",
+            data: graph_driver(images, &image),
+        },
+        root_fs: RootFs {
+            r#type: "layers",
+            layers: image.diff_ids.iter().map(ToString::to_string).collect(),
+        },
+        labels: serde_json::from_value(raw["config"]["Labels"].clone()).unwrap_or_default(),
+        annotations: match annotations {
+            Value::Null => Value::Object(Map::new()),
+            some => some,
+        },
+        manifest_type: image.manifest_type.clone(),
+        user: raw["config"]["User"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        history,
+        names_history: image.history.clone(),
+        healthcheck: config.healthcheck.clone(),
+        config,
+    })
 }
 
-/// Podman leaves these out when they say nothing.
-fn without_empty(mut document: Value) -> Value {
-    if let Some(map) = document.as_object_mut() {
-        for key in ["Variant", "Healthcheck"] {
-            if map
-                .get(key)
-                .is_some_and(|value| value.is_null() || value == "")
-            {
-                map.remove(key);
-            }
-        }
+impl ImageData {
+    /// The document for templates, which know some keys by Go's names too.
+    pub fn row(&self) -> Result<Cell> {
+        let text = |text: &str| Cell::String(Arc::from(text));
+        let health = gotmpl::to_value(&self.healthcheck).unwrap_or(Cell::Nil);
+        let step = |step: &Step| {
+            let some = |part: &Option<String>| text(part.as_deref().unwrap_or_default());
+            let fields = vec![
+                ("Created", some(&step.created)),
+                ("CreatedBy", some(&step.created_by)),
+                ("Author", some(&step.author)),
+                ("Comment", some(&step.comment)),
+                ("EmptyLayer", Cell::Bool(step.is_empty_layer())),
+            ];
+            template::row(step, fields)
+        };
+        let history: Vec<Cell> = self.history.iter().map(step).collect::<Result<_>>()?;
+        template::row(
+            self,
+            vec![
+                ("ID", text(&self.id)),
+                ("HealthCheck", health),
+                ("History", Cell::List(history.into())),
+            ],
+        )
     }
-    document
 }
 
-/// The image's settings without those that are not set.
-fn config_of(raw: &Value) -> Value {
-    const KEYS: [&str; 12] = [
-        "User",
-        "ExposedPorts",
-        "Env",
-        "Entrypoint",
-        "Cmd",
-        "Volumes",
-        "WorkingDir",
-        "Labels",
-        "StopSignal",
-        "Healthcheck",
-        "OnBuild",
-        "Shell",
-    ];
-    let empty = |value: &Value| match value {
+fn nothing(value: &Value) -> bool {
+    match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.is_empty(),
         _ => false,
-    };
-    let mut config = Map::new();
-    for key in KEYS {
-        if let Some(value) = raw.get(key)
-            && !empty(value)
-        {
-            config.insert(key.into(), value.clone());
-        }
     }
-    Value::Object(config)
 }
 
-fn graph_driver(images: &Images<'_>, summary: &Summary) -> Result<Value> {
-    let paths = images.layer_paths(&summary.id)?;
+fn graph_driver(images: &Images<'_>, image: &Summary) -> Map<String, Value> {
+    let paths = images.layer_paths(image);
     let shown: Vec<String> = paths
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let Some((upper, lower)) = shown.split_first() else {
-        return Ok(json!({}));
-    };
     let mut data = Map::new();
-    if !lower.is_empty() {
-        data.insert("LowerDir".into(), lower.join(":").into());
+    if let Some((upper, lower)) = shown.split_first() {
+        if !lower.is_empty() {
+            data.insert("LowerDir".into(), lower.join(":").into());
+        }
+        data.insert("UpperDir".into(), upper.as_str().into());
     }
-    data.insert("UpperDir".into(), upper.as_str().into());
-    Ok(Value::Object(data))
+    data
 }

@@ -1,7 +1,6 @@
 //! `images`: what is in the store, newest first, one row a name.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,26 +8,25 @@ use gotmpl::Value;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
+use crate::cli::image_filter::{Facts, Filters, is_dangling, is_intermediate};
 use crate::cli::output::template::{self, Fields, Format};
 use crate::cli::output::{Printer, human, json, table::Table};
 use crate::error::{Error, Result};
-use crate::image::{Images, Summary};
-
-mod filter;
+use crate::image::reference::Reference;
+use crate::image::{Family, Images, Summary};
 
 #[derive(Debug, clap::Args)]
 pub struct ImagesArgs {
-    /// Show all images (there are no intermediate ones here)
+    /// Show intermediate images too: without a name, and others are made from them
     #[arg(short, long)]
     all: bool,
     /// Show manifest digests
     #[arg(long)]
     digests: bool,
-    /// Show only what matches (can be repeated): after, before, containers, dangling, id, intermediate, label,
-    /// manifest, readonly, reference, since, until
+    /// Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id,
+    /// intermediate, label, manifest, readonly, reference, since, until
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
     /// Go template, or json
@@ -47,9 +45,9 @@ pub struct ImagesArgs {
     #[arg(short, long)]
     quiet: bool,
     /// Sort by created, id, repository, size or tag
-    #[arg(long, value_name = "KEY", default_value = "created")]
-    sort: String,
-    /// Names, with * and ? for parts of them
+    #[arg(long, value_name = "KEY", default_value = "created", value_parser = Sort::parse)]
+    sort: Sort,
+    /// Name, with * and ? for parts of it
     #[arg(value_name = "IMAGE")]
     names: Vec<String>,
 }
@@ -60,19 +58,59 @@ const FIELDS: Fields = Fields {
     maps: &["Labels"],
     headers: &[
         ("ID", "IMAGE ID"),
+        ("ReadOnly", "R/O"),
         ("CreatedSince", "CREATED"),
         ("CreatedAt", "CREATED AT"),
         ("CreatedTime", "CREATED TIME"),
     ],
 };
 
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Created,
+    Id,
+    Repository,
+    Size,
+    Tag,
+}
+
+impl Sort {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "created" => Self::Created,
+            "id" => Self::Id,
+            "repository" => Self::Repository,
+            "size" => Self::Size,
+            "tag" => Self::Tag,
+            _ => {
+                return Err(format!(
+                    "{text:?} is not a valid value.  Choose from: \"created, id, repository, size, tag\""
+                ));
+            }
+        })
+    }
+}
+
 /// One image under one name.
-pub(super) struct Row {
-    image: Summary,
+struct Row {
+    image: Arc<Shown>,
     repository: String,
     tag: String,
+}
+
+/// An image and what only some outputs ask of it.
+struct Shown {
+    of: Summary,
+    created: Option<Timestamp>,
+    details: Details,
+}
+
+#[derive(Default)]
+struct Details {
     labels: BTreeMap<String, String>,
     containers: u64,
+    dangling: bool,
+    parent: String,
 }
 
 /// `--format json`
@@ -85,55 +123,61 @@ struct Document {
     repo_digests: Vec<String>,
     size: u64,
     shared_size: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     virtual_size: u64,
     labels: Option<BTreeMap<String, String>>,
     containers: u64,
-    names: Vec<String>,
-    digest: String,
-    history: Vec<String>,
-    created: i64,
-    created_at: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dangling: bool,
+    digest: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    history: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
+    created: i64,
+    created_at: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 pub fn run(args: &ImagesArgs, ctx: &Context, out: &mut Printer) -> Outcome {
+    let name = match args.names.as_slice() {
+        [] => None,
+        [_] if !args.filter.is_empty() => {
+            return Err(Error::usage("cannot specify an image and a filter(s)").into());
+        }
+        [name] => Some(name),
+        names => {
+            return Err(Error::usage(format!(
+                "accepts at most 1 arg(s), received {}",
+                names.len()
+            ))
+            .into());
+        }
+    };
     let format = args
         .format
         .as_deref()
         .map(|text| Format::parse(text, FIELDS))
         .transpose()?;
     let images = ctx.images()?;
-    let mut filters = filter::Filters::parse(&args.filter, &images)?;
-    filters.references(&args.names);
-    let order = order(&args.sort)?;
-    let users = Users {
-        ctx,
-        counts: OnceCell::new(),
-    };
-    let needs_labels = format.is_some() || filters.needs_labels();
-    let needs_containers = format.is_some() || filters.needs_containers();
-    let mut rows = Vec::new();
-    for image in images.list()? {
-        let labels = match needs_labels {
-            true => labels(&images, &image)?,
-            false => BTreeMap::new(),
-        };
-        let containers = match needs_containers {
-            true => users.of(&image.id.hex())?,
-            false => 0,
-        };
-        rows.extend(filters.rows(image, labels, containers));
+    let mut filters = Filters::parse(&args.filter, &images)?;
+    if let Some(name) = name {
+        filters.reference(name, &images);
     }
-    rows.sort_by(|a, b| order(a, b).then_with(|| a.name().cmp(&b.name())));
-    if args.quiet && format.is_none() {
-        return quiet(&rows, args.no_trunc, out);
-    }
+    let all = args.all || args.filter.iter().any(|text| text == "intermediate=true");
+    let rows = rows(&images, &filters, all, format.is_some(), ctx)?;
+    let rows = sorted(rows, args.sort);
     match format {
         Some(Format::Json) => {
             let documents: Vec<Document> = rows.iter().map(Row::document).collect();
             out.line(&json::pretty(&documents, json::IMAGES)?)?;
         }
+        _ if args.quiet => quiet(&rows, args.no_trunc, out)?,
         Some(Format::Rows(template)) => {
             let rows = rows
                 .iter()
@@ -146,36 +190,93 @@ pub fn run(args: &ImagesArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     Ok(Status::SUCCESS)
 }
 
+fn rows(
+    images: &Images<'_>,
+    filters: &Filters,
+    all: bool,
+    detailed: bool,
+    ctx: &Context,
+) -> Result<Vec<Row>> {
+    let list = images.list()?;
+    let family = Family::new(*images, &list);
+    let facts = Facts::new(ctx)?;
+    let mut rows = Vec::new();
+    for image in list {
+        if !all && is_intermediate(&image, &family) {
+            continue;
+        }
+        let Some(image) = filters.admit(image, &family, &facts)? else {
+            continue;
+        };
+        let details = match detailed {
+            true => Details {
+                labels: facts.labels(&image)?,
+                containers: facts.containers(&image.id)?,
+                dangling: is_dangling(&image, &family),
+                parent: family
+                    .parent(&image.id)
+                    .map_or(String::new(), |id| id.hex()),
+            },
+            false => Details::default(),
+        };
+        let image = Arc::new(Shown {
+            created: human::time_of(&image.created),
+            of: image,
+            details,
+        });
+        rows.extend(Row::of(&image));
+    }
+    Ok(rows)
+}
+
+fn sorted(mut rows: Vec<Row>, sort: Sort) -> Vec<Row> {
+    rows.sort_by(|a, b| {
+        let by_key = match sort {
+            Sort::Created => b.image.created.cmp(&a.image.created),
+            Sort::Id => a.image.of.id.cmp(&b.image.of.id),
+            Sort::Repository => a.repository.cmp(&b.repository),
+            Sort::Size => a.image.of.size.cmp(&b.image.of.size),
+            Sort::Tag => a.tag.cmp(&b.tag),
+        };
+        by_key
+            .then_with(|| a.repository.cmp(&b.repository))
+            .then_with(|| a.tag.cmp(&b.tag))
+            .then_with(|| a.image.of.id.cmp(&b.image.of.id))
+    });
+    rows
+}
+
 /// IDs, each once.
-fn quiet(rows: &[Row], whole: bool, out: &mut Printer) -> Outcome {
-    let mut seen = std::collections::BTreeSet::new();
+fn quiet(rows: &[Row], whole: bool, out: &mut Printer) -> Result<()> {
+    let mut seen = BTreeSet::new();
     for row in rows {
-        if seen.insert(row.image.id) {
+        if seen.insert(row.image.of.id) {
             out.line(&row.shown_id(whole))?;
         }
     }
-    Ok(Status::SUCCESS)
+    Ok(())
 }
 
 fn table(rows: &[Row], args: &ImagesArgs) -> String {
-    let mut table = Table::new();
-    let columns = |repository: String,
-                   tag: String,
-                   digest: String,
-                   id: String,
-                   created: String,
-                   size: String,
-                   history: String| {
-        let mut cells = vec![repository, tag];
-        if args.digests {
-            cells.push(digest);
-        }
-        cells.extend([id, created, size]);
-        if args.history {
-            cells.push(history);
-        }
+    let read_only = rows.iter().any(|row| row.image.of.read_only);
+    let columns = |cells: [String; 8]| {
+        let shown = [
+            true,
+            true,
+            args.digests,
+            true,
+            true,
+            true,
+            args.history,
+            read_only,
+        ];
+        let cells = cells.into_iter().zip(shown);
         cells
+            .filter(|(_, shown)| *shown)
+            .map(|(cell, _)| cell)
+            .collect::<Vec<_>>()
     };
+    let mut table = Table::new();
     if !args.noheading {
         let heads = [
             "REPOSITORY",
@@ -185,42 +286,55 @@ fn table(rows: &[Row], args: &ImagesArgs) -> String {
             "CREATED",
             "SIZE",
             "HISTORY",
+            "R/O",
         ];
-        let [a, b, c, d, e, f, g] = heads.map(str::to_owned);
-        table.row(columns(a, b, c, d, e, f, g));
+        table.row(columns(heads.map(str::to_owned)));
     }
     for row in rows {
-        table.row(columns(
+        let image = &row.image.of;
+        let history = match image.history.is_empty() {
+            true => "<none>".to_owned(),
+            false => image.history.join(", "),
+        };
+        table.row(columns([
             row.repository.clone(),
             row.tag.clone(),
-            row.image.digest.to_string(),
+            image.digest.to_string(),
             row.shown_id(args.no_trunc),
             row.since(),
             row.shown_size(),
-            row.image.history.join(", "),
-        ));
+            history,
+            image.read_only.to_string(),
+        ]));
     }
     table.render()
 }
 
 impl Row {
-    fn name(&self) -> (String, String) {
-        (self.repository.clone(), self.tag.clone())
-    }
-
-    fn created(&self) -> Option<Timestamp> {
-        self.image.created.parse().ok()
+    /// The rows of an image: one a tag; without any tag one for the names by digest, or one without a name.
+    fn of(image: &Arc<Shown>) -> Vec<Row> {
+        let row = |repository: String, tag: &str| Row {
+            image: Arc::clone(image),
+            repository,
+            tag: tag.to_owned(),
+        };
+        let tagged = |name: &Reference| row(name.name(), name.tag().unwrap_or("<none>"));
+        match (image.of.names.as_slice(), image.of.pinned.first()) {
+            ([], Some(pinned)) => vec![row(pinned.name(), "<none>")],
+            ([], None) => vec![row("<none>".to_owned(), "<none>")],
+            (names, _) => names.iter().map(tagged).collect(),
+        }
     }
 
     fn since(&self) -> String {
-        match self.created() {
+        match self.image.created {
             Some(time) => human::ago(time.into(), SystemTime::now()),
             None => "N/A".to_owned(),
         }
     }
 
     fn shown_id(&self, whole: bool) -> String {
-        let hex = self.image.id.hex();
+        let hex = self.image.of.id.hex();
         match whole {
             true => format!("sha256:{hex}"),
             false => hex[..12].to_owned(),
@@ -229,7 +343,7 @@ impl Row {
 
     /// `1.99 MB`: with a blank, unlike every other size.
     fn shown_size(&self) -> String {
-        let text = human::size(self.image.size, 3);
+        let text = human::size(self.image.of.size, 3);
         match text.find(|c: char| c.is_ascii_alphabetic()) {
             Some(at) => format!("{} {}", &text[..at], &text[at..]),
             None => text,
@@ -237,36 +351,43 @@ impl Row {
     }
 
     fn document(&self) -> Document {
-        let created = self.created();
+        let Shown {
+            of,
+            created,
+            details,
+        } = &*self.image;
         Document {
-            id: self.image.id.hex(),
-            parent_id: String::new(),
+            id: of.id.hex(),
+            parent_id: details.parent.clone(),
             repo_tags: None,
-            repo_digests: self.image.repo_digests.clone(),
-            size: self.image.size,
+            repo_digests: of.repo_digests.clone(),
+            size: of.size,
             shared_size: 0,
-            virtual_size: self.image.size,
-            labels: (!self.labels.is_empty()).then(|| self.labels.clone()),
-            containers: self.containers,
-            names: self.image.names.iter().map(ToString::to_string).collect(),
-            digest: self.image.digest.to_string(),
-            history: self.image.history.clone(),
+            virtual_size: of.size,
+            labels: (!details.labels.is_empty()).then(|| details.labels.clone()),
+            containers: details.containers,
+            read_only: of.read_only,
+            dangling: details.dangling,
+            digest: of.digest.to_string(),
+            history: of.history.clone(),
+            names: of.all_names().map(ToString::to_string).collect(),
             created: created.map_or(0, Timestamp::as_second),
             created_at: created.map_or(String::new(), |time| {
                 time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
             }),
-            dangling: self.image.names.is_empty(),
         }
     }
 
-    /// What templates know besides the document.
+    /// What templates know besides the document, or in another form.
     fn fields(&self, whole: bool) -> Vec<(&'static str, Value)> {
         let text = |text: &str| Value::String(Arc::from(text));
-        let list = |items: Vec<String>| {
-            gotmpl::to_value(&items).unwrap_or_else(|_| Value::String(Arc::from("")))
-        };
-        let names: Vec<String> = self.image.names.iter().map(ToString::to_string).collect();
-        let created_at = self.created().map_or("N/A".to_owned(), |time| {
+        let Shown {
+            of,
+            created,
+            details,
+        } = &*self.image;
+        let names: Vec<Value> = of.all_names().map(|name| text(&name.to_string())).collect();
+        let created_at = created.map_or("N/A".to_owned(), |time| {
             time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
         });
         vec![
@@ -278,72 +399,21 @@ impl Row {
             ("CreatedAt", text(&created_at)),
             ("CreatedTime", text(&created_at)),
             ("Size", text(&self.shown_size())),
-            ("History", text(&self.image.history.join(", "))),
-            ("RepoTags", list(names)),
-            ("Dangling", Value::Bool(self.image.names.is_empty())),
-            ("IsDangling", Value::Bool(self.image.names.is_empty())),
-            ("ReadOnly", Value::Bool(false)),
-            ("IsReadOnly", Value::Bool(false)),
-            ("IsManifestList", Value::Bool(false)),
-            ("Arch", text(&self.image.platform.architecture)),
-            ("Os", text(&self.image.platform.os)),
+            ("VirtualSize", Value::Int(of.size as i64)),
+            ("History", text(&of.history.join(", "))),
+            ("Names", Value::List(names.clone().into())),
+            ("RepoTags", Value::List(names.into())),
+            (
+                "Labels",
+                gotmpl::to_value(&details.labels).unwrap_or(Value::Nil),
+            ),
+            ("Dangling", Value::Bool(details.dangling)),
+            ("IsDangling", Value::Bool(details.dangling)),
+            ("ReadOnly", Value::Bool(of.read_only)),
+            ("IsReadOnly", Value::Bool(of.read_only)),
+            ("IsManifestList", Value::Bool(of.is_list)),
+            ("Arch", text(&of.platform.architecture)),
+            ("Os", text(&of.platform.os)),
         ]
     }
-}
-
-fn labels(images: &Images<'_>, image: &Summary) -> Result<BTreeMap<String, String>> {
-    let config = images.config_json(&image.id)?;
-    let labels = config
-        .pointer("/config/Labels")
-        .cloned()
-        .unwrap_or_default();
-    Ok(serde_json::from_value(labels).unwrap_or_default())
-}
-
-type Order = fn(&Row, &Row) -> std::cmp::Ordering;
-
-fn order(key: &str) -> Result<Order> {
-    Ok(match key {
-        "created" => |a, b| b.created().cmp(&a.created()),
-        "id" => |a, b| a.image.id.cmp(&b.image.id),
-        "repository" => |a, b| a.repository.cmp(&b.repository),
-        "size" => |a, b| a.image.size.cmp(&b.image.size),
-        "tag" => |a, b| a.tag.cmp(&b.tag),
-        _ => {
-            return Err(Error::usage(format!(
-                "\"{key}\" is not a valid field for sorting. Choose from: created, id, repository, size, tag"
-            )));
-        }
-    })
-}
-
-/// How many containers use an image; asked only when somebody wants to know.
-struct Users<'a> {
-    ctx: &'a Context,
-    counts: OnceCell<BTreeMap<String, u64>>,
-}
-
-impl Users<'_> {
-    fn of(&self, id: &str) -> Result<u64> {
-        if let Some(counts) = self.counts.get() {
-            return Ok(counts.get(id).copied().unwrap_or_default());
-        }
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for container in self.ctx.containers()?.list()?.0 {
-            if let Some(image) = container.record.image {
-                *counts.entry(image.id).or_default() += 1;
-            }
-        }
-        let counts = self.counts.get_or_init(|| counts);
-        Ok(counts.get(id).copied().unwrap_or_default())
-    }
-}
-
-/// Go's `ParseBool`, for filters.
-fn boolean(key: &str, text: &str) -> Result<bool> {
-    value::boolean(text).map_err(|why| {
-        Error::usage(format!(
-            "non-boolean value \"{text}\" for {key} filter: {why}"
-        ))
-    })
 }

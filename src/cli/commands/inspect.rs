@@ -1,5 +1,6 @@
 //! `inspect` and `container inspect`: everything known of containers and images, as JSON.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::context::Context;
@@ -10,7 +11,7 @@ use crate::cli::output::template::{self, Fields, Format};
 use crate::container::Container;
 use crate::error::{Error, Failures, Kind, Result, Tried};
 
-use super::image_inspect;
+use super::image_inspect::{self, ImageData};
 
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
@@ -76,10 +77,29 @@ enum Kinds {
     Images,
 }
 
-/// One object, and what templates may ask of it.
-struct Found {
-    document: Value,
-    fields: Fields,
+/// One object.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found {
+    Container(Value),
+    Image(Box<ImageData>),
+}
+
+impl Found {
+    /// What templates may ask of it.
+    fn fields(&self) -> Fields {
+        match self {
+            Self::Container(_) => CONTAINER,
+            Self::Image(_) => image_inspect::FIELDS,
+        }
+    }
+
+    fn row(&self) -> Result<gotmpl::Value> {
+        match self {
+            Self::Container(document) => template::row(document, Vec::new()),
+            Self::Image(image) => image.row(),
+        }
+    }
 }
 
 pub fn run(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -96,7 +116,7 @@ pub fn run(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         }
         other => {
             return Err(Error::usage(format!(
-                "the only recognized types are \"container\", \"image\" and \"all\", got {other:?}"
+                "invalid type {other:?}: must be \"image\", \"container\", \"pod\", \"network\", \"volume\", \"artifact\", or \"all\""
             ))
             .into());
         }
@@ -107,6 +127,25 @@ pub fn run(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
 /// `container inspect`
 pub fn run_container(args: &ContainerInspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     inspect(&args.common, Kinds::Containers, ctx, out)
+}
+
+/// `image inspect`
+pub fn images(names: &[String], format: Option<&str>, ctx: &Context, out: &mut Printer) -> Outcome {
+    if names.is_empty() {
+        return Err(Error::usage("no names or ids specified").into());
+    }
+    let format = format.filter(|text| !text.is_empty());
+    if let Some(text) = format {
+        Format::parse(text, image_inspect::FIELDS)?;
+    }
+    let mut failures = Failures::default();
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(failures.keep(look_up(name, Kinds::Images, false, ctx)));
+    }
+    print(&found, format, out)?;
+    out.flush()?; // what was found stands before the errors
+    exit::all(failures)
 }
 
 fn inspect(args: &Common, kinds: Kinds, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -152,10 +191,7 @@ fn look_up(name: &str, kinds: Kinds, size: bool, ctx: &Context) -> Result<Found>
         }
     }
     match image_inspect::document(&ctx.images()?, name) {
-        Ok(document) => Ok(Found {
-            document,
-            fields: image_inspect::FIELDS,
-        }),
+        Ok(document) => Ok(Found::Image(Box::new(document))),
         // A text that cannot be an image's name is no object either.
         Err(err) if kinds == Kinds::All && matches!(err.kind(), Kind::NotFound | Kind::Usage) => {
             Err(Error::new(
@@ -171,10 +207,7 @@ fn of_container(container: &Container, size: bool) -> Result<Found> {
     let document = serde_json::to_value(container.inspect(size)?)
         .map_err(std::io::Error::other)
         .tried(|| format!("describe container {}", container.name()))?;
-    Ok(Found {
-        document,
-        fields: CONTAINER,
-    })
+    Ok(Found::Container(document))
 }
 
 fn print(found: &[Found], format: Option<&str>, out: &mut Printer) -> Result<()> {
@@ -182,20 +215,16 @@ fn print(found: &[Found], format: Option<&str>, out: &mut Printer) -> Result<()>
         return print_list(found, out);
     };
     for one in found {
-        match Format::parse(text, one.fields)? {
+        match Format::parse(text, one.fields())? {
             Format::Json => {
                 return print_list(found, out);
             }
-            Format::Rows(template) => {
-                let row = template::row(&one.document, Vec::new())?;
-                out.text(&template.render(&[row], true)?)?;
-            }
+            Format::Rows(template) => out.text(&template.render(&[one.row()?], true)?)?,
         }
     }
     Ok(())
 }
 
 fn print_list(found: &[Found], out: &mut Printer) -> Result<()> {
-    let documents: Vec<&Value> = found.iter().map(|one| &one.document).collect();
-    out.line(&json::pretty(&documents, json::INSPECT)?)
+    out.line(&json::pretty(&found, json::INSPECT)?)
 }

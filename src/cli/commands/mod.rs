@@ -12,8 +12,11 @@ mod create;
 mod diff;
 mod exec;
 mod export;
+mod history;
 mod image_exists;
 mod image_inspect;
+mod image_prune;
+mod image_tree;
 mod images;
 mod info;
 mod inspect;
@@ -33,6 +36,7 @@ mod run;
 mod save;
 mod start;
 mod stop;
+mod system_df;
 mod tag;
 mod version;
 mod wait;
@@ -285,6 +289,24 @@ pub const COMMANDS: &[Entry] = &[
         "IMAGE TARGET [TARGET...]",
         tag::TagArgs
     ),
+    Entry {
+        paths: &["untag", "image untag"],
+        group: Group::Images,
+        about: "Take names from an image, or all of them",
+        operands: "IMAGE [NAME...]",
+        augment: <tag::UntagArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: tag::UntagArgs = parsed(matches)?;
+            tag::run_untag(&args, ctx, out)
+        },
+    },
+    entry!(
+        ["history", "image history"],
+        Images,
+        "Show how an image was made",
+        "IMAGE",
+        history::HistoryArgs
+    ),
     entry!(
         ["rmi", "image rm", "image remove"],
         Images,
@@ -314,6 +336,13 @@ pub const COMMANDS: &[Entry] = &[
         info::InfoArgs
     ),
     entry!(
+        ["system df"],
+        Long,
+        "Show what images, containers and volumes take",
+        "",
+        system_df::SystemDfArgs
+    ),
+    entry!(
         ["version"],
         System,
         "Show the version",
@@ -326,6 +355,20 @@ pub const COMMANDS: &[Entry] = &[
         "Show everything known of images",
         "IMAGE [IMAGE...]",
         image_inspect::ImageInspectArgs
+    ),
+    entry!(
+        ["image prune"],
+        Long,
+        "Remove images that nobody needs",
+        "",
+        image_prune::ImagePruneArgs
+    ),
+    entry!(
+        ["image tree"],
+        Long,
+        "Show the layers of an image as a tree",
+        "IMAGE",
+        image_tree::ImageTreeArgs
     ),
     entry!(
         ["image exists"],
@@ -379,7 +422,6 @@ const LATER: &[&str] = &[
     "farm",
     "generate",
     "healthcheck",
-    "history",
     "import",
     "init",
     "kube",
@@ -399,7 +441,6 @@ const LATER: &[&str] = &[
     "stats",
     "top",
     "unpause",
-    "untag",
     "update",
     "volume",
     "prune",
@@ -408,7 +449,6 @@ const LATER: &[&str] = &[
     "cleanup",
     "clone",
     "runlabel",
-    "tree",
     "trust",
     "sign",
     "scp",
@@ -454,11 +494,14 @@ fn find<'a>(path: &str, rest: &'a [String]) -> Lookup<'a> {
 fn unknown(path: &str) -> Failed {
     let (parent, word) = path.rsplit_once(' ').unwrap_or(("", path));
     if LATER.contains(&word) {
-        return Error::new(
+        let err = Error::new(
             Kind::Unsupported,
             format!("command `pod {path}` is not available in this version of pod"),
-        )
-        .into();
+        );
+        return match remedy(path) {
+            Some(remedy) => err.hint(remedy).into(),
+            None => err.into(),
+        };
     }
     let program = if parent.is_empty() {
         "pod".to_owned()
@@ -467,6 +510,18 @@ fn unknown(path: &str) -> Failed {
     };
     Failed::from(Error::usage(format!("unrecognized command `pod {path}`")))
         .note(format!("Try '{program} --help' for more information"))
+}
+
+/// What to do in place of a command that is not here.
+fn remedy(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "image sign" => "sign with cosign or with skopeo, which keep signatures in the registry",
+        "image trust" | "image trust set" | "image trust show" => {
+            "policy.json says which images are accepted, and is honoured: edit it"
+        }
+        "image scp" => "pod save IMAGE | ssh HOST pod load",
+        _ => return None,
+    })
 }
 
 /// The parser of one command, and of nothing else. `path`: as the user spelled it.

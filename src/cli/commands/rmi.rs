@@ -4,8 +4,12 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, removal};
 use crate::cli::output::Printer;
 use crate::container::options::RemoveOptions as RemoveContainer;
-use crate::error::{Error, Failures, Result};
+use crate::error::{Error, Failures, Kind, Result};
 use crate::image::{InUse, Removal, RemoveOptions};
+use crate::storage::Digest;
+
+/// How often `-f` removes the containers that others made meanwhile.
+const ROUNDS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub struct RmiArgs {
@@ -18,8 +22,8 @@ pub struct RmiArgs {
     /// A missing image is no error
     #[arg(short, long)]
     ignore: bool,
-    /// Keep parents without a name: images here have no parents
-    #[arg(long, hide = true)]
+    /// Keep parents without a name
+    #[arg(long)]
     no_prune: bool,
     /// Images, by name, digest or id
     #[arg(value_name = "IMAGE")]
@@ -37,28 +41,42 @@ pub fn run(args: &RmiArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         return Err(Error::usage("image name or ID must be specified").into());
     }
     let images = ctx.images()?;
-    let mut failures = Failures::default();
-    let targets = match args.all {
-        true => images
-            .list()?
-            .iter()
-            .filter(|image| !image.read_only)
-            .map(|image| image.id.hex())
-            .collect(),
-        false => args.names.clone(),
-    };
-    if args.force {
-        remove_users(ctx, &targets, &mut failures)?;
-    }
     let options = RemoveOptions {
-        force: args.force || args.all,
-        ignore: args.ignore,
+        force: args.force,
+        ignore: args.ignore || args.force,
+        no_prune: args.no_prune,
     };
-    let done = images.remove(&targets, options, &|| users(ctx), &mut failures)?;
-    for step in done {
-        match step {
-            Removal::Untagged(name) => out.line(&format!("Untagged: {name}"))?,
-            Removal::Deleted(id) => out.line(&format!("Deleted: {id}"))?,
+    let users = || users(ctx);
+    let mut done = Vec::new();
+    let mut failures = Failures::default();
+    for round in 1..=ROUNDS {
+        if args.force {
+            remove_users(args, ctx, &mut failures)?;
+        }
+        let mut now = Failures::default();
+        done.extend(match args.all {
+            true => images.remove_all(options, &users, &mut now)?,
+            false => images.remove(&args.names, options, &users, &mut now)?,
+        });
+        let now = now.into_vec();
+        let again = args.force && round < ROUNDS && now.iter().any(|err| err.kind() == Kind::InUse);
+        for err in now {
+            if !(again && err.kind() == Kind::InUse) {
+                failures.push(err);
+            }
+        }
+        if !again {
+            break;
+        }
+    }
+    for step in &done {
+        if let Removal::Untagged(name) = step {
+            out.line(&format!("Untagged: {name}"))?;
+        }
+    }
+    for step in &done {
+        if let Removal::Deleted(id) = step {
+            out.line(&format!("Deleted: {id}"))?;
         }
     }
     out.flush()?;
@@ -66,7 +84,7 @@ pub fn run(args: &RmiArgs, ctx: &Context, out: &mut Printer) -> Outcome {
 }
 
 /// Every container of the store. One that cannot be read might use anything, so it stops the removal.
-fn users(ctx: &Context) -> Result<Vec<InUse>> {
+pub fn users(ctx: &Context) -> Result<Vec<InUse>> {
     let (containers, unreadable) = ctx.containers()?.list()?;
     if let Some(err) = unreadable.into_iter().next() {
         return Err(err.hint("remove this container with pod rm -f, then try again"));
@@ -85,29 +103,36 @@ fn users(ctx: &Context) -> Result<Vec<InUse>> {
 }
 
 /// `-f`: removes the containers of images that will lose their last name.
-fn remove_users(ctx: &Context, targets: &[String], failures: &mut Failures) -> Result<()> {
+fn remove_users(args: &RmiArgs, ctx: &Context, failures: &mut Failures) -> Result<()> {
     let images = ctx.images()?;
+    let mut going: Vec<Digest> = Vec::new();
+    if args.all {
+        going.extend(images.list()?.iter().map(|image| image.id));
+    }
+    for target in &args.names {
+        let Ok(summary) = images.summary(target) else {
+            continue; // the removal itself says what is wrong with it
+        };
+        let id = summary.id.hex();
+        let by_id = id.starts_with(target.trim_start_matches("sha256:"));
+        if by_id || summary.all_names().count() < 2 {
+            going.push(summary.id); // else only the name goes
+        }
+    }
+    if going.is_empty() {
+        return Ok(());
+    }
+    let going: Vec<String> = going.iter().map(Digest::hex).collect();
     let options = RemoveContainer {
         force: true,
         ..RemoveContainer::default()
     };
-    for target in targets {
-        let Ok(summary) = images.summary(target) else {
-            continue; // the removal itself says what is wrong with it
-        };
-        let by_name = summary.id.hex() != *target && !summary.id.hex().starts_with(target.as_str());
-        if by_name && summary.names.len() > 1 {
-            continue; // only the name goes
-        }
-        let id = summary.id.hex();
-        for container in ctx.containers()?.list()?.0 {
-            if container
-                .record
-                .image
-                .as_ref()
-                .is_some_and(|image| image.id == id)
-            {
-                failures.keep(container.remove(&options));
+    for container in ctx.containers()?.list()?.0 {
+        let image = container.record.image.as_ref();
+        if image.is_some_and(|image| going.contains(&image.id)) {
+            match container.remove(&options) {
+                Err(err) if err.kind() == Kind::NotFound => {} // somebody else was faster
+                done => drop(failures.keep(done)),
             }
         }
     }

@@ -1,9 +1,9 @@
-//! `tag`: one more name, or several, for an image.
+//! `tag` and `untag`: names of images.
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
-use crate::error::Error;
+use crate::cli::usage;
 
 #[derive(Debug, clap::Args)]
 pub struct TagArgs {
@@ -13,15 +13,20 @@ pub struct TagArgs {
 }
 
 pub fn run(args: &TagArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
-    let [source, targets @ ..] = args.names.as_slice() else {
-        return Err(Error::usage("requires at least 2 arg(s), only received 0").into());
-    };
-    if targets.is_empty() {
-        return Err(Error::usage("requires at least 2 arg(s), only received 1").into());
-    }
-    let images = ctx.images()?;
-    for target in targets {
-        images.tag(source, target)?;
-    }
+    usage::at_least(2, &args.names)?;
+    ctx.images()?.tag(&args.names[0], &args.names[1..])?;
+    Ok(Status::SUCCESS)
+}
+
+#[derive(Debug, clap::Args)]
+pub struct UntagArgs {
+    /// The image, then the names it loses; without names it loses all
+    #[arg(value_name = "IMAGE NAME")]
+    names: Vec<String>,
+}
+
+pub fn run_untag(args: &UntagArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
+    usage::at_least(1, &args.names)?;
+    ctx.images()?.untag(&args.names[0], &args.names[1..])?;
     Ok(Status::SUCCESS)
 }

@@ -31,6 +31,13 @@ pub fn ago(time: SystemTime, now: SystemTime) -> String {
     )
 }
 
+/// A time as configs of images give it; none for Go's zero time, by which builders say that there is none.
+pub fn time_of(text: &str) -> Option<jiff::Timestamp> {
+    text.parse()
+        .ok()
+        .filter(|_| !text.starts_with("0001-01-01T00:00:00"))
+}
+
 /// Decimal units with `digits` significant digits, without trailing zeros: `8.1MB`, `11.2kB`, `0B`.
 pub fn size(bytes: u64, digits: usize) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];

@@ -121,10 +121,8 @@ fn title(text: &str) -> String {
 
 fn json(value: &Value) -> String {
     match value {
-        Value::Map(map) => match map.get(DOCUMENT) {
-            Some(document) => document.to_string(),
-            None => plain(value).to_string(),
-        },
+        // As it is written, in the document's own order.
+        Value::Map(map) if map.contains_key(DOCUMENT) => map[DOCUMENT].to_string(),
         _ => plain(value).to_string(),
     }
 }
@@ -138,12 +136,14 @@ fn plain(value: &Value) -> serde_json::Value {
         Value::Float(n) => Json::from(*n),
         Value::String(text) => Json::String(text.to_string()),
         Value::List(items) => Json::Array(items.iter().map(plain).collect()),
-        Value::Map(map) => Json::Object(
-            map.iter()
-                .filter(|(key, _)| key.as_ref() != DOCUMENT)
-                .map(|(key, value)| (key.to_string(), plain(value)))
-                .collect(),
-        ),
+        Value::Map(map) => match map.get(DOCUMENT) {
+            Some(document) => serde_json::from_str(&document.to_string()).unwrap_or_default(),
+            None => Json::Object(
+                map.iter()
+                    .map(|(key, value)| (key.to_string(), plain(value)))
+                    .collect(),
+            ),
+        },
         _ => Json::Null,
     }
 }
