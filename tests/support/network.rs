@@ -1,6 +1,7 @@
 //! A host of its own for a test: a network namespace with one neighbour, from which nothing can leave.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::process::{Done, Running, tool};
 
@@ -16,7 +17,9 @@ pub const CLIENT: &str = "192.0.2.2";
 impl Network {
     #[track_caller]
     pub fn new() -> Self {
-        let id = std::process::id();
+        // Under `cargo test` the tests are threads of one process.
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed));
         let (host, client) = (format!("pod-h{id}"), format!("pod-c{id}"));
         let script = "set -e
             ip netns add $0; ip netns add $1
