@@ -2,6 +2,9 @@
 //!
 //! Skipped, with the reason, where the C compiler or libseccomp's header is missing (Debian: `libseccomp-dev`).
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,6 +16,7 @@ use libc::sock_filter;
 use oci_spec::runtime::{Arch, LinuxSeccomp, LinuxSeccompArg};
 use pod::runtime::caps::{Cap, CapSet};
 use pod::runtime::seccomp::{self, Abi, Call, Program};
+use skip::skip;
 
 /// The numbers of all calls there are, and some beyond.
 const NUMBERS: std::ops::Range<u32> = 0..600;
@@ -317,19 +321,4 @@ fn build_helper() -> Option<PathBuf> {
         }
     }
     None
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says why")]
-fn skip(why: &str) {
-    eprintln!("skipped: {why}");
-    // scripts/test compares this list with what may be skipped.
-    if let Some(list) = std::env::var_os("POD_TEST_SKIPS") {
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(list);
-        let line = format!("skipped: seccomp_differential: {why}\n");
-        file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()))
-            .expect("the list of skips is writable");
-    }
 }

@@ -238,38 +238,27 @@ fn has_root(map: &[Extent]) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/skip.rs"]
+mod skip;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::userns::map::MapWriter;
 
-    fn own_id() -> IdMaps {
-        let one = |outside| {
-            vec![Extent {
-                inside: 0,
-                outside,
-                count: 1,
-            }]
-        };
-        IdMaps {
-            uids: one(nix::unistd::geteuid().as_raw()),
-            gids: one(nix::unistd::getegid().as_raw()),
-            writer: MapWriter::Direct,
-        }
-    }
-
-    /// The reason to skip, printed, where this host gives no user namespace.
+    /// Tells whether to skip a test, since this host gives no user namespace.
     fn skip<T>(result: &Result<T>) -> bool {
-        let lacks = matches!(result, Err(err) if err.kind() == Kind::Unsupported);
-        if let (true, Err(err)) = (lacks, result) {
-            // The harness shows what a test writes.
-            let _ = writeln!(std::io::stderr(), "skipped: {err}");
+        match result {
+            Err(err) if err.kind() == Kind::Unsupported => {
+                super::skip::skip(&err.to_string());
+                true
+            }
+            _ => false,
         }
-        lacks
     }
 
     #[test]
     fn a_job_runs_as_root_and_answers() {
-        let got = run(&own_id(), WorkerOpts::default(), || {
+        let got = run(&IdMaps::own_id(), WorkerOpts::default(), || {
             Ok((nix::unistd::geteuid().as_raw(), vec!["x".to_owned()]))
         });
         if skip(&got) {
@@ -280,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_kind_cause_and_remedy() {
-        let got: Result<()> = run(&own_id(), WorkerOpts::default(), || {
+        let got: Result<()> = run(&IdMaps::own_id(), WorkerOpts::default(), || {
             Err(Error::os(Errno::ENOSPC, "write \"x\"").hint("free some space"))
         });
         if skip(&got) {
@@ -296,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_job_that_dies_is_an_error() {
-        let got: Result<()> = run(&own_id(), WorkerOpts::default(), || {
+        let got: Result<()> = run(&IdMaps::own_id(), WorkerOpts::default(), || {
             sys::process::exit_now(3)
         });
         if skip(&got) {
@@ -310,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_dropped_handle_leaves_no_process() {
-        let started = start::<(), _>(&own_id(), WorkerOpts::default(), || {
+        let started = start::<(), _>(&IdMaps::own_id(), WorkerOpts::default(), || {
             nix::unistd::pause();
             Ok(())
         });

@@ -19,7 +19,7 @@ use super::Store;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::worker::{self, WorkerOpts};
 use crate::state::{Durable, load, save};
-use crate::userns::map::{Extent, IdMaps, MapWriter};
+use crate::userns::map::IdMaps;
 
 const VERSION: u32 = 1;
 
@@ -109,7 +109,7 @@ impl Store {
         )?;
         let inside = place.clone();
         let root = self.root.clone();
-        let tried = worker::run(&own_id_only(), WorkerOpts { mounts: true }, move || {
+        let tried = worker::run(&IdMaps::own_id(), WorkerOpts { mounts: true }, move || {
             Ok(mount_and_use(&inside)
                 .map_err(|errno| word(errno, &root))
                 .err()
@@ -129,22 +129,6 @@ impl Store {
                 })
             }
         })
-    }
-}
-
-/// Root is the caller, nobody else exists: all that a mount needs, and no helper is run for it.
-fn own_id_only() -> IdMaps {
-    let one = |outside| {
-        vec![Extent {
-            inside: 0,
-            outside,
-            count: 1,
-        }]
-    };
-    IdMaps {
-        uids: one(nix::unistd::geteuid().as_raw()),
-        gids: one(nix::unistd::getegid().as_raw()),
-        writer: MapWriter::Direct,
     }
 }
 

@@ -28,6 +28,22 @@ pub enum MapWriter {
 }
 
 impl IdMaps {
+    /// Root is the caller and nobody else exists: needs no range and no helper.
+    pub fn own_id() -> Self {
+        let one = |outside| {
+            vec![Extent {
+                inside: 0,
+                outside,
+                count: 1,
+            }]
+        };
+        Self {
+            uids: one(nix::unistd::geteuid().as_raw()),
+            gids: one(nix::unistd::getegid().as_raw()),
+            writer: MapWriter::Direct,
+        }
+    }
+
     /// Tells whether only one uid exists inside: owners must then be kept as metadata.
     pub fn is_single(&self) -> bool {
         self.uids.iter().map(|e| u64::from(e.count)).sum::<u64>() == 1

@@ -156,25 +156,26 @@ fn slice(ranges: &[Range], skip: u32, take: u32, inside: u32) -> Vec<Extent> {
 }
 
 /// Where a helper is, looked up as a shell would, and in the usual places for users with a bare `PATH`.
-pub(super) fn find_helper(name: &str) -> Option<PathBuf> {
+pub(super) fn find_helper(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
         .chain(["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|dir| dir.join(name))
         .find(|path| path.is_file())
-}
-
-/// Tells what keeps `newuidmap` and `newgidmap` from writing maps, with the remedy.
-pub fn check_helpers() -> Result<()> {
-    for name in ["newuidmap", "newgidmap"] {
-        let path = find_helper(name).ok_or_else(|| {
+        .ok_or_else(|| {
             Error::new(
                 Kind::Unsupported,
                 format!("find \"{name}\": no such program on PATH"),
             )
             .hint("install the package that has it (uidmap, shadow-utils)")
-        })?;
+        })
+}
+
+/// Tells what keeps `newuidmap` and `newgidmap` from writing maps, with the remedy.
+pub fn check_helpers() -> Result<()> {
+    for name in ["newuidmap", "newgidmap"] {
+        let path = find_helper(name)?;
         let found = std::fs::metadata(&path)
             .map_err(|err| Error::io(&err, format!("look at \"{}\"", path.display())))?;
         let setuid = found.mode() & libc::S_ISUID != 0 && found.uid() == 0;

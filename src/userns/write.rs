@@ -94,13 +94,7 @@ impl Drop for Helper {
 }
 
 fn spawn(name: &str, pid: Pid, map: &[Extent]) -> Result<Helper> {
-    let path = find_helper(name).ok_or_else(|| {
-        Error::new(
-            Kind::Unsupported,
-            format!("find \"{name}\": no such program on PATH"),
-        )
-        .hint("install the package that has it (uidmap, shadow-utils)")
-    })?;
+    let path = find_helper(name)?;
     let mut command = Command::new(&path);
     let mut shown = format!("{} {pid}", path.display());
     command.arg(pid.to_string());
