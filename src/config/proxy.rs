@@ -43,7 +43,7 @@ impl Proxies {
     }
 }
 
-/// What a container gets: the variables that are set here, under the same names.
+/// What a container gets: the variables that are set here, under the same names, empty ones too, as from Podman.
 pub fn container_env() -> Vec<(String, String)> {
     container_env_of(&|name| std::env::var_os(name))
 }
@@ -52,7 +52,6 @@ fn container_env_of(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<(String, Stri
     NAMES
         .iter()
         .filter_map(|&name| Some((name.to_owned(), env(name)?.into_string().ok()?)))
-        .filter(|(_, value)| !value.is_empty())
         .collect()
 }
 
@@ -73,10 +72,16 @@ mod tests {
         assert_eq!(got.http.as_deref(), Some("http://low:1"));
         assert_eq!(got.https.as_deref(), Some("http://up:3"));
         assert_eq!(got.no_proxy, None);
-        let names: Vec<String> = container_env_of(&env)
+        let lines: Vec<String> = container_env_of(&env)
             .into_iter()
-            .map(|(name, _)| name)
+            .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        assert_eq!(names, ["http_proxy", "HTTP_PROXY", "HTTPS_PROXY"]);
+        let want = [
+            "http_proxy=http://low:1",
+            "no_proxy=",
+            "HTTP_PROXY=http://up:2",
+            "HTTPS_PROXY=http://up:3",
+        ];
+        assert_eq!(lines, want);
     }
 }

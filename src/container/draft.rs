@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::image::Image;
 use crate::net::{self, NetPlan, NetworkMode, PortMapping, Protocol};
@@ -48,7 +49,7 @@ impl Containers {
         let dependencies = self.resolve_joins(&mut request)?;
         let hostname = self.hostname(&request, &id)?;
         let config = image.and_then(|image| image.config.config().as_ref());
-        let proxies = host_proxies();
+        let proxies = config::proxy::container_env();
         let merged = merge::merge(&request, config, &hostname, &proxies)?;
         check_mounts(&request)?;
         check_options(&request, image)?;
@@ -394,24 +395,4 @@ fn publish_exposed(ports: &mut Vec<PortMapping>, merged: &Merged) {
             });
         }
     }
-}
-
-/// What Podman passes on from its own environment.
-fn host_proxies() -> Vec<(String, String)> {
-    const NAMES: [&str; 8] = [
-        "http_proxy",
-        "https_proxy",
-        "ftp_proxy",
-        "no_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "FTP_PROXY",
-        "NO_PROXY",
-    ];
-    let set = |name: &&str| {
-        std::env::var(name)
-            .ok()
-            .map(|value| ((*name).to_owned(), value))
-    };
-    NAMES.iter().filter_map(set).collect()
 }
