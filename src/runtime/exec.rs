@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use oci_spec::runtime::{Process, Spec};
-use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, open};
+use rustix::fs::{Mode, OFlags, fstatfs, open};
 use rustix::process::PidfdFlags;
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
@@ -20,7 +20,7 @@ use crate::sys;
 use crate::sys::process::{Cloned, Forked};
 
 use super::init::open_terminal;
-use super::launch::{Child, flag, make_stdio};
+use super::launch::{Child, flag, make_stdio, namespaces};
 use super::message::{Channel, Message};
 use super::plan::{Running, StdioPlan, UserPlan};
 use super::process::{Extras, ProcessPlan};
@@ -51,7 +51,6 @@ struct ExecPlan {
     process: ProcessPlan,
     stdio: [Option<OwnedFd>; 3],
     pty: Option<(u16, u16)>,
-    single_id: bool,
 }
 
 /// Runs `process` in the container: all of its namespaces joined in one step, same capabilities, filter, limits and
@@ -78,7 +77,6 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
             StdioPlan::Pty { rows, columns } => Some((rows, columns)),
             _ => None,
         },
-        single_id: target.single_id,
     };
     let namespaces = own_namespaces(target.spec);
     let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a process")?;
@@ -141,16 +139,9 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
 /// The namespaces a process of the container has to join: the caller is in the others already, and may not "join"
 /// what belongs to the host.
 fn own_namespaces(spec: &Spec) -> u64 {
-    let namespaces = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.namespaces().as_ref());
-    namespaces
-        .into_iter()
-        .flatten()
-        .fold(libc::CLONE_NEWNS as u64, |flags, namespace| {
-            flags | flag(namespace.typ())
-        })
+    namespaces(spec).fold(libc::CLONE_NEWNS as u64, |flags, namespace| {
+        flags | flag(namespace.typ())
+    })
 }
 
 fn adopt(pid: i32) -> Result<Child> {
@@ -185,47 +176,27 @@ fn enter(container: BorrowedFd<'_>, namespaces: u64) -> Result<Cloned, Failed> {
 
 /// Runs in: the new process. System calls only. Never returns.
 fn inside(plan: &mut ExecPlan, channel: &Channel) -> ! {
-    let failed = match prepare(plan, channel) {
-        Err(failed) => failed,
-        Ok((root, user)) => {
-            let [a, b, c] = &plan.stdio;
-            let stdio = [a, b, c].map(|fd| fd.as_ref().map(AsFd::as_fd));
-            plan.process
-                .become_program(root.as_fd(), &user, stdio, channel)
-        }
-    };
-    let _ = channel.send(Message::Failed(failed)); // nobody is left to tell
-    sys::process::exit_now(127)
+    let ready = prepare(plan, channel);
+    plan.process.finish(ready, &plan.stdio, channel)
 }
 
 fn prepare(plan: &mut ExecPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
     rustix::process::setsid().at(Step::Session, 0)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(c"/", flags, Mode::empty()).at(Step::PivotRoot, 0)?;
-    if !plan.single_id {
+    if !plan.process.single_id {
         sys::process::setgroups(&[]).at(Step::GiveUpGroups, 0)?;
         // Where root does not exist, the id we have is as good.
         let _ = sys::process::setresgid(0);
         let _ = sys::process::setresuid(0);
     }
-    match sys::keyring::new_session_keyring() {
-        Ok(()) | Err(Errno::ENOSYS | Errno::EPERM) => {}
-        Err(Errno::EDQUOT) if plan.process.is_filtered() => {}
-        Err(errno) => return Err(Failed::new(Step::Keyring, 0, errno)),
-    }
+    plan.process.join_keyring()?;
     let user = plan.process.find_user(root.as_fd())?;
     if let Some(size) = plan.pty {
         make_terminal(plan, size, channel)?;
     }
-    if user.uid != 0 && !plan.single_id {
-        for fd in plan.stdio.iter().flatten() {
-            let found = fstat(fd).at(Step::Stdio, 2)?;
-            if plan.pty.is_some() || FileType::from_raw_mode(found.st_mode) == FileType::Fifo {
-                let uid = rustix::fs::Uid::from_raw(user.uid);
-                rustix::fs::fchown(fd, Some(uid), None).at(Step::Stdio, 3)?;
-            }
-        }
-    }
+    plan.process
+        .own_stdio(&plan.stdio, plan.pty.is_some(), &user)?;
     Ok((root, user))
 }
 

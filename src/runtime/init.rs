@@ -99,17 +99,8 @@ const CLONE_FD: OpenTreeFlags = CLONE.union(OpenTreeFlags::AT_EMPTY_PATH);
 
 /// The child's side of the clone. Never returns.
 pub(super) fn main(plan: &mut InitPlan, channel: &Channel) -> ! {
-    let failed = match run(plan, channel) {
-        Err(failed) => failed,
-        Ok((root, user)) => {
-            let [a, b, c] = &plan.stdio;
-            let stdio = [a, b, c].map(|fd| fd.as_ref().map(AsFd::as_fd));
-            plan.process
-                .become_program(root.as_fd(), &user, stdio, channel)
-        }
-    };
-    let _ = channel.send(Message::Failed(failed)); // nobody is left to tell
-    sys::process::exit_now(127)
+    let ready = run(plan, channel);
+    plan.process.finish(ready, &plan.stdio, channel)
 }
 
 fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
@@ -156,7 +147,7 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
     // Second half: the container's view.
     let root = plan.root.mount()?;
     become_root(plan)?;
-    join_keyring(plan)?;
+    plan.process.join_keyring()?;
     make_file_systems(&mut plan.mounts, true)?;
     if !plan.root.is_attached() {
         move_mount(&root, c"", CWD, c"/", EMPTY).at(Step::AttachRoot, 0)?;
@@ -173,7 +164,8 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
         Some(user) => user,
         None => plan.process.find_user(root.as_fd())?,
     };
-    own_stdio(plan, &user)?;
+    plan.process
+        .own_stdio(&plan.stdio, plan.pty.is_some(), &user)?;
     plan.process.make_cwd(root.as_fd())?;
     enter_root(plan, root.as_fd())?;
 
@@ -261,17 +253,6 @@ fn become_root(plan: &InitPlan) -> Result<(), Failed> {
 }
 
 /// Keys of the caller's session stay out of reach.
-fn join_keyring(plan: &InitPlan) -> Result<(), Failed> {
-    match sys::keyring::new_session_keyring() {
-        Ok(()) | Err(Errno::ENOSYS) => Ok(()),
-        // So many containers that the user's quota of keys is used up: the filter refuses keyctl all the same.
-        Err(Errno::EDQUOT) if plan.process.is_filtered() => Ok(()),
-        // A container of ours runs us, and its filter refuses keyctl.
-        Err(Errno::EPERM) => Ok(()),
-        Err(errno) => Err(Failed::new(Step::Keyring, 0, errno)),
-    }
-}
-
 /// Puts a mount in its place, and fills `/dev` once it is there.
 fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(), Failed> {
     let mount = &plan.mounts[index];
@@ -523,22 +504,6 @@ pub(super) fn open_terminal(
         )?;
     }
     Ok((master, slave))
-}
-
-/// The user may open `/dev/stdout` again: what we made for stdio belongs to it.
-fn own_stdio(plan: &InitPlan, user: &Found) -> Result<(), Failed> {
-    if user.uid == 0 || plan.process.single_id {
-        return Ok(());
-    }
-    for fd in plan.stdio.iter().flatten() {
-        let found = fstat(fd).at(Step::Stdio, 2)?;
-        let kind = FileType::from_raw_mode(found.st_mode);
-        if kind == FileType::Fifo || plan.pty.is_some() {
-            let uid = rustix::fs::Uid::from_raw(user.uid);
-            rustix::fs::fchown(fd, Some(uid), None).at(Step::Stdio, 3)?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes the container's root the only one there is.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
-use oci_spec::runtime::{LinuxDeviceType, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::fs::FileType;
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -267,18 +267,21 @@ fn clone_failed(errno: Errno, tried: &str) -> Error {
 
 /// `CLONE_NEW*` of the namespaces that are named without a path.
 fn new_namespaces(spec: &Spec) -> u64 {
-    let namespaces = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.namespaces().as_ref());
-    namespaces
-        .into_iter()
-        .flatten()
+    namespaces(spec)
         .filter(|namespace| namespace.path().is_none())
         // Init mounts: without a mount namespace of its own it would do so on the host.
         .fold(libc::CLONE_NEWNS as u64, |flags, namespace| {
             flags | flag(namespace.typ())
         })
+}
+
+/// The namespaces of a container that are not the caller's.
+pub(super) fn namespaces(spec: &Spec) -> impl Iterator<Item = &LinuxNamespace> {
+    let listed = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.namespaces().as_ref());
+    listed.into_iter().flatten()
 }
 
 pub(super) fn flag(kind: LinuxNamespaceType) -> u64 {

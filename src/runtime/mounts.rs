@@ -203,69 +203,51 @@ struct Options {
 
 impl Options {
     fn read(&mut self, option: &str, target: &str) -> Result<()> {
-        let flag = match option {
-            "bind" => return self.set_bind(false),
-            "rbind" => return self.set_bind(true),
-            "defaults" | "rw" | "rrw" | "async" | "relatime" | "rrelatime" | "norelatime" => {
-                return Ok(());
-            }
-            "private" | "rprivate" => return self.set_propagation(libc::MS_PRIVATE),
-            "slave" | "rslave" => return self.set_propagation(libc::MS_SLAVE),
-            "shared" | "rshared" => return self.set_propagation(libc::MS_SHARED),
-            "unbindable" | "runbindable" => return self.set_propagation(libc::MS_UNBINDABLE),
-            "ro" | "rro" => ATTR_RDONLY,
-            "nosuid" | "rnosuid" => ATTR_NOSUID,
-            "nodev" | "rnodev" => ATTR_NODEV,
-            "noexec" | "rnoexec" => ATTR_NOEXEC,
-            "nodiratime" | "rnodiratime" => ATTR_NODIRATIME,
-            "nosymfollow" | "rnosymfollow" => ATTR_NOSYMFOLLOW,
-            "noatime" | "rnoatime" => return self.set_atime(ATTR_NOATIME),
-            "strictatime" | "rstrictatime" => return self.set_atime(ATTR_STRICTATIME),
-            "suid" | "rsuid" => return self.clear_flag(ATTR_NOSUID),
-            "dev" | "rdev" => return self.clear_flag(ATTR_NODEV),
-            "exec" | "rexec" => return self.clear_flag(ATTR_NOEXEC),
-            "diratime" | "rdiratime" => return self.clear_flag(ATTR_NODIRATIME),
-            "symfollow" | "rsymfollow" => return self.clear_flag(ATTR_NOSYMFOLLOW),
+        match option {
+            "bind" => self.bind = Some(false),
+            "rbind" => self.bind = Some(true),
+            "defaults" | "rw" | "rrw" | "async" | "relatime" | "rrelatime" | "norelatime" => {}
+            "private" | "rprivate" => self.propagation = Some(libc::MS_PRIVATE),
+            "slave" | "rslave" => self.propagation = Some(libc::MS_SLAVE),
+            "shared" | "rshared" => self.propagation = Some(libc::MS_SHARED),
+            "unbindable" | "runbindable" => self.propagation = Some(libc::MS_UNBINDABLE),
+            "ro" | "rro" => self.set_flag(ATTR_RDONLY),
+            "nosuid" | "rnosuid" => self.set_flag(ATTR_NOSUID),
+            "nodev" | "rnodev" => self.set_flag(ATTR_NODEV),
+            "noexec" | "rnoexec" => self.set_flag(ATTR_NOEXEC),
+            "nodiratime" | "rnodiratime" => self.set_flag(ATTR_NODIRATIME),
+            "nosymfollow" | "rnosymfollow" => self.set_flag(ATTR_NOSYMFOLLOW),
+            "noatime" | "rnoatime" => self.set_atime(ATTR_NOATIME),
+            "strictatime" | "rstrictatime" => self.set_atime(ATTR_STRICTATIME),
+            "suid" | "rsuid" => self.clear_flag(ATTR_NOSUID),
+            "dev" | "rdev" => self.clear_flag(ATTR_NODEV),
+            "exec" | "rexec" => self.clear_flag(ATTR_NOEXEC),
+            "diratime" | "rdiratime" => self.clear_flag(ATTR_NODIRATIME),
+            "symfollow" | "rsymfollow" => self.clear_flag(ATTR_NOSYMFOLLOW),
             "tmpcopyup" | "idmap" | "ridmap" | "sync" | "dirsync" | "mand" | "remount" => {
                 return Err(Error::new(
                     Kind::Unsupported,
                     format!("mount on \"{target}\": option \"{option}\" is not supported"),
                 ));
             }
-            data => {
-                self.data.push(data.to_owned());
-                return Ok(());
-            }
-        };
+            data => self.data.push(data.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn set_flag(&mut self, flag: u64) {
         self.set |= flag;
         self.clear &= !flag;
-        Ok(())
-    }
-
-    #[allow(clippy::unnecessary_wraps)] // lets `read` return what each option does
-    fn set_bind(&mut self, recursive: bool) -> Result<()> {
-        self.bind = Some(recursive);
-        Ok(())
-    }
-
-    #[allow(clippy::unnecessary_wraps)]
-    fn set_propagation(&mut self, propagation: u64) -> Result<()> {
-        self.propagation = Some(propagation);
-        Ok(())
-    }
-
-    #[allow(clippy::unnecessary_wraps)]
-    fn set_atime(&mut self, mode: u64) -> Result<()> {
-        self.set = self.set & !ATTR_ATIME | mode;
-        self.clear |= ATTR_ATIME;
-        Ok(())
     }
 
     /// An attribute is taken away only from a file system of our own: the kernel locks those of a bind's source.
-    #[allow(clippy::unnecessary_wraps)]
-    fn clear_flag(&mut self, flag: u64) -> Result<()> {
+    fn clear_flag(&mut self, flag: u64) {
         self.set &= !flag;
-        Ok(())
+    }
+
+    fn set_atime(&mut self, mode: u64) {
+        self.set = self.set & !ATTR_ATIME | mode;
+        self.clear |= ATTR_ATIME;
     }
 
     fn parameters(&self) -> Result<Vec<(CString, Option<CString>)>> {

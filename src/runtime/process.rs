@@ -169,20 +169,66 @@ impl ProcessPlan {
     }
 
     /// A filter of system calls will be loaded.
-    pub(super) fn is_filtered(&self) -> bool {
-        self.filter.is_some()
-    }
-
     pub(super) fn searched(&self) -> bool {
         self.searched
     }
 
-    /// Runs in: init and exec children. Takes on everything the plan says and executes the program; returns only on
-    /// failure. System calls only.
+    /// A session keyring of its own, out of reach of which the caller's keys are.
+    pub(super) fn join_keyring(&self) -> Result<(), Failed> {
+        match sys::keyring::new_session_keyring() {
+            Ok(()) | Err(Errno::ENOSYS) => Ok(()),
+            // So many containers that the user's quota of keys is used up: the filter refuses keyctl all the same.
+            Err(Errno::EDQUOT) if self.filter.is_some() => Ok(()),
+            // A container of ours runs us, and its filter refuses keyctl.
+            Err(Errno::EPERM) => Ok(()),
+            Err(errno) => Err(Failed::new(Step::Keyring, 0, errno)),
+        }
+    }
+
+    /// The user may open `/dev/stdout` again: what we made for stdio belongs to it.
+    pub(super) fn own_stdio(
+        &self,
+        stdio: &[Option<OwnedFd>; 3],
+        is_terminal: bool,
+        user: &Found,
+    ) -> Result<(), Failed> {
+        if user.uid == 0 || self.single_id {
+            return Ok(());
+        }
+        for fd in stdio.iter().flatten() {
+            let found = fstat(fd).at(Step::Stdio, 2)?;
+            if is_terminal || FileType::from_raw_mode(found.st_mode) == FileType::Fifo {
+                let uid = rustix::fs::Uid::from_raw(user.uid);
+                rustix::fs::fchown(fd, Some(uid), None).at(Step::Stdio, 3)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs in: init and exec children, last. Executes the program, or tells the parent what failed.
     ///
-    /// `root` is the container's root, which is this process's root too. The process holds every capability of the
-    /// container's user namespace. `stdio`: descriptors to become 0, 1 and 2, where they are not there already.
-    pub(super) fn become_program(
+    /// `ready`: the container's root, which is this process's root too, and the user to become. The process holds
+    /// every capability of the container's user namespace. `stdio`: descriptors to become 0, 1 and 2, where they are
+    /// not there already.
+    pub(super) fn finish(
+        &mut self,
+        ready: Result<(OwnedFd, Found), Failed>,
+        stdio: &[Option<OwnedFd>; 3],
+        channel: &Channel,
+    ) -> ! {
+        let failed = match ready {
+            Err(failed) => failed,
+            Ok((root, user)) => {
+                let stdio = stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
+                self.become_program(root.as_fd(), &user, stdio, channel)
+            }
+        };
+        let _ = channel.send(Message::Failed(failed)); // nobody is left to tell
+        sys::process::exit_now(127)
+    }
+
+    /// Takes on everything the plan says and executes the program; returns only on failure. System calls only.
+    fn become_program(
         &mut self,
         root: BorrowedFd<'_>,
         user: &Found,
