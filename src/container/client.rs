@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result, Tried};
 
 use super::detach::{DEFAULT_KEYS, DetachScanner, parse_keys};
 use super::options::{RunOutcome, Streams, Terminal};
+use super::pending;
 use super::protocol::{self, FrameKind};
 
 /// Puts a terminal into raw mode and back on drop, whatever happens between.
@@ -163,20 +164,10 @@ impl Connection {
 
     /// Sends what the socket takes at once. A monitor that is gone takes everything: its last words are on the way.
     fn flush(&mut self) {
-        let mut sent = 0;
-        while sent < self.outbox.len() {
-            match send(
-                &self.sock,
-                &self.outbox[sent..],
-                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-            ) {
-                Ok(n) => sent += n,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => sent = self.outbox.len(),
-            }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        if pending::drain(&mut self.outbox, |bytes| send(&self.sock, bytes, flags)).is_err() {
+            self.outbox.clear();
         }
-        self.outbox.drain(..sent);
     }
 
     /// The next frame, waiting for it; `None`: the monitor closed the connection.

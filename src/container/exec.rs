@@ -20,6 +20,7 @@ use super::merge::EnvList;
 use super::monitor::{END_OF_TRANSMISSION, never_block, resize};
 use super::names;
 use super::options::{ExecOutcome, ExecRequest, Terminal};
+use super::pending;
 use super::record::Status;
 use super::start::preserved;
 
@@ -310,24 +311,13 @@ impl<'a> Relay<'a> {
     }
 
     fn write_input(&mut self) {
-        let mut written = 0;
-        let mut closed = false;
-        while written < self.pending.len() {
-            let Some(fd) = self.input_end() else { break };
-            match rustix::io::write(fd, &self.pending[written..]) {
-                Ok(n) => written += n,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => {
-                    closed = true;
-                    break;
-                }
-            }
-        }
-        self.pending.drain(..written);
-        if closed || self.input_end().is_none() {
-            self.pending.clear();
-            self.reading = false;
+        let mut pending = std::mem::take(&mut self.pending);
+        let taken = self
+            .input_end()
+            .map(|fd| pending::drain(&mut pending, |bytes| rustix::io::write(fd, bytes)));
+        match taken {
+            Some(Ok(())) => self.pending = pending,
+            Some(Err(_)) | None => self.reading = false, // nobody takes the rest
         }
         if self.pending.is_empty() && !self.reading {
             self.input = None;

@@ -22,6 +22,7 @@ mod merge;
 mod monitor;
 pub mod names;
 pub mod options;
+mod pending;
 mod protocol;
 pub mod record;
 mod remove;

@@ -14,16 +14,17 @@ use crate::storage::Store;
 
 use super::engine::{Container, Containers, is_id, make_dir};
 use super::options::{RemoveOptions, StopOptions};
+use super::watch::wait_readable;
 
 /// How long `rm` waits for another command on the same container.
 const BUSY: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl Container {
     /// Running without `force`: `Kind::InUse`. A container somebody else removes meanwhile is removed.
     pub fn remove(&self, options: &RemoveOptions) -> Result<()> {
         let mut me = self.clone();
         let give_up = Instant::now() + BUSY;
+        let mut news = None;
         loop {
             if !me.refresh()? {
                 return Ok(());
@@ -51,20 +52,23 @@ impl Container {
                 }
             }
             make_dir(&me.run_dir())?;
-            let lock = Lock::try_exclusive(&me.engine.lock_path(&me.record.id))?;
-            if let Some(lock) = lock {
+            let lock_path = me.engine.lock_path(&me.record.id);
+            let mut ending = None;
+            // Looked at before it is tried: giving up a try would be a change of its own.
+            if !Lock::is_held(&lock_path)?
+                && let Some(lock) = Lock::try_exclusive(&lock_path)?
+            {
                 if me.engine.load_record(&me.record.id)?.is_none() {
                     return me
                         .engine
                         .remove_files(&me.record.id, Some(&me.record.name), lock);
                 }
                 me.state = me.engine.load_state(&me.record.id)?;
-                if me.state.open_init().is_none() {
+                ending = me.state.open_init();
+                if ending.is_none() {
                     return me.remove_locked(lock);
                 }
             }
-            // A monitor that tidies up, a start or another rm: its outcome shows soon. The lock itself is not waited
-            // for, a start would keep it as long as the container runs.
             if Instant::now() >= give_up {
                 return Err(Error::new(
                     Kind::InUse,
@@ -74,7 +78,14 @@ impl Container {
                     ),
                 ));
             }
-            std::thread::sleep(LOOK_AGAIN);
+            // A monitor that tidies up, a start or another rm: its outcome shows soon. The lock itself is not waited
+            // for, a start would keep it as long as the container runs.
+            match (ending, &news) {
+                (Some(init), _) => drop(wait_readable(&init, Some(give_up))?),
+                // What has changed before the watch was there gives no event: one more look.
+                (None, None) => news = Some(me.news()?),
+                (None, Some(news)) => news.wait_for_lock(&lock_path, give_up)?,
+            }
         }
     }
 

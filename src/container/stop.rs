@@ -156,18 +156,13 @@ impl Container {
 
     /// Waits until the state's file changes, or the container goes.
     fn await_change(&self) -> Result<()> {
-        use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-        let tried = || format!("watch container {}", self.record.id);
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC).tried(tried)?;
-        let events =
-            AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_DELETE_SELF;
-        inotify.add_watch(&self.dir(), events).tried(tried)?;
+        let news = self.news()?;
         // What changed before the watch was there gives no event.
         let now = self.engine.load_state(&self.record.id)?;
         if now != self.state || self.engine.load_record(&self.record.id)?.is_none() {
             return Ok(());
         }
-        inotify.read_events().map(drop).tried(tried)
+        news.wait(None)
     }
 }
 

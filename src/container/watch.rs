@@ -4,12 +4,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::error::{Result, Tried};
+use crate::state::Lock;
 
 use super::client::Connection;
 use super::engine::Container;
@@ -72,6 +74,65 @@ impl Watch {
                 None => return Ok(Seen::Over),
             }
         }
+    }
+}
+
+/// Tells when something happens to a container that a waiting command looks at: its record, its state, its lock.
+pub(super) struct News {
+    /// `None`: the user has no instance left (`inotify(7)`, `max_user_instances`).
+    inotify: Option<Inotify>,
+}
+
+/// How long to wait where nothing can be told.
+const MOMENT: Duration = Duration::from_millis(5);
+
+impl Container {
+    /// To be called before the look at the container, so that nothing is missed in between.
+    pub(super) fn news(&self) -> Result<News> {
+        let tried = || format!("watch container {}", self.record.id);
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        let inotify = match Inotify::init(flags) {
+            Ok(inotify) => inotify,
+            Err(nix::Error::EMFILE) => return Ok(News { inotify: None }),
+            Err(errno) => return Err(errno).tried(tried),
+        };
+        let events = AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_DELETE_SELF;
+        for dir in [self.dir(), self.run_dir()] {
+            match inotify.add_watch(&dir, events) {
+                Ok(_) | Err(nix::Error::ENOENT) => {}
+                Err(errno) => return Err(errno).tried(tried),
+            }
+        }
+        let inotify = Some(inotify);
+        Ok(News { inotify })
+    }
+}
+
+impl News {
+    /// Waits until it is worth looking again, or until `deadline`.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Result<()> {
+        match &self.inotify {
+            Some(inotify) => {
+                if wait_readable(inotify, deadline)? {
+                    let _ = inotify.read_events(); // that something happened is all that matters
+                }
+            }
+            None => std::thread::sleep(MOMENT),
+        }
+        Ok(())
+    }
+
+    /// As [`News::wait`], where the lock at `path` is the news that is hoped for. The kernel tells of its holder's
+    /// `close` a moment before it lets the lock go (`__fput`).
+    pub(super) fn wait_for_lock(&self, path: &Path, deadline: Instant) -> Result<()> {
+        self.wait(Some(deadline))?;
+        if Lock::is_held(path)? {
+            self.wait(Some(deadline.min(Instant::now() + MOMENT)))?;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
+use super::super::pending;
 use super::super::protocol::{self, FrameKind, HEADER, MAX_PAYLOAD, Wants};
 
 /// A client that connected by itself and takes nothing for so long is dropped: it must not hold up the container.
@@ -101,30 +102,16 @@ impl Client {
 
     /// Sends what the socket takes without waiting.
     pub fn flush(&mut self) {
-        let mut sent = 0;
-        while sent < self.outbox.len() {
-            match send(
-                &self.sock,
-                &self.outbox[sent..],
-                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-            ) {
-                Ok(n) => sent += n,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => {
-                    self.gone = true;
-                    break;
-                }
-            }
+        let before = self.outbox.len();
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        if pending::drain(&mut self.outbox, |bytes| send(&self.sock, bytes, flags)).is_err() {
+            self.gone = true;
         }
-        if self.gone || sent == self.outbox.len() {
+        if self.gone || self.outbox.is_empty() {
             self.outbox = Vec::new();
             self.stuck_since = None;
-        } else {
-            self.outbox.drain(..sent);
-            if sent > 0 || self.stuck_since.is_none() {
-                self.stuck_since = Some(Instant::now());
-            }
+        } else if self.outbox.len() < before || self.stuck_since.is_none() {
+            self.stuck_since = Some(Instant::now());
         }
     }
 

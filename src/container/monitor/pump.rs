@@ -15,6 +15,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::error::{Result, Tried};
 use crate::sys;
 
+use super::super::pending;
 use super::super::protocol::FrameKind;
 use super::clients::{Client, Input};
 use super::log::{LogFile, Stream};
@@ -303,20 +304,7 @@ impl Pump {
             self.input = Vec::new();
             return;
         };
-        let mut written = 0;
-        let mut closed = false;
-        while written < self.input.len() {
-            match rustix::io::write(fd, &self.input[written..]) {
-                Ok(n) => written += n,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => {
-                    closed = true;
-                    break;
-                }
-            }
-        }
-        self.input.drain(..written);
+        let closed = pending::drain(&mut self.input, |bytes| rustix::io::write(fd, bytes)).is_err();
         if closed || self.input.is_empty() {
             self.input = Vec::new();
         }
