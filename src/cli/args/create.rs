@@ -80,6 +80,14 @@ pub struct CreateArgs {
     pub registry: RegistryArgs,
     #[command(flatten)]
     _later: CreateLater,
+    /// Image (directory with --rootfs), then the command to run in place of the image's, with its arguments
+    // One argument, since only the last can take all that follows: flags behind the image are the command's.
+    #[arg(
+        value_name = "IMAGE [COMMAND]",
+        trailing_var_arg = true,
+        help_heading = "Arguments"
+    )]
+    pub words: Vec<String>,
 }
 
 /// What runs, and with which surroundings.

@@ -14,30 +14,18 @@ use crate::image::{Image, PullPolicy};
 pub struct CreateCommandArgs {
     #[command(flatten)]
     create: CreateArgs,
-    /// Image (directory with --rootfs), then the command to run in place of the image's, with its arguments
-    // One argument, since only the last can take all that follows: flags behind the image are the command's.
-    #[arg(
-        value_name = "IMAGE [COMMAND]",
-        trailing_var_arg = true,
-        help_heading = "Arguments"
-    )]
-    words: Vec<String>,
 }
 
 pub fn run(args: &CreateCommandArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    let (request, image) = prepare(&args.create, &args.words, ctx)?;
+    let (request, image) = prepare(&args.create, ctx)?;
     let container = ctx.containers()?.create(request, image.as_ref())?;
     out.line(container.id())?;
     Ok(Status::SUCCESS)
 }
 
 /// The request, and its image: fetched if need be, and absent with `--rootfs`.
-pub fn prepare(
-    args: &CreateArgs,
-    words: &[String],
-    ctx: &Context,
-) -> Result<(CreateRequest, Option<Image>)> {
-    let Some((name, command)) = words.split_first() else {
+pub fn prepare(args: &CreateArgs, ctx: &Context) -> Result<(CreateRequest, Option<Image>)> {
+    let Some((name, command)) = args.words.split_first() else {
         return Err(Error::usage("requires at least 1 arg(s), only received 0"));
     };
     // Everything the user wrote is judged before anything is fetched.

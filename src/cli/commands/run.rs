@@ -23,14 +23,6 @@ pub struct RunArgs {
     sig_proxy: Option<bool>,
     #[command(flatten)]
     create: CreateArgs,
-    /// Image (directory with --rootfs), then the command to run in place of the image's, with its arguments
-    // One argument, since only the last can take all that follows: flags behind the image are the command's.
-    #[arg(
-        value_name = "IMAGE [COMMAND]",
-        trailing_var_arg = true,
-        help_heading = "Arguments"
-    )]
-    words: Vec<String>,
 }
 
 pub fn run(args: &RunArgs, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -40,7 +32,7 @@ pub fn run(args: &RunArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             Error::usage("the --attach and --detach options cannot be used together").into(),
         );
     }
-    let (request, image) = create::prepare(&args.create, &args.words, ctx)?;
+    let (request, image) = create::prepare(&args.create, ctx)?;
     let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
     if !args.detach && request.tty && request.interactive && !stdin.is_terminal() {
         ctx.warn(
