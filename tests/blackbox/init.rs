@@ -161,9 +161,9 @@ fn init_leaves_the_terminal_to_the_program() {
         "sh",
     ]);
     terminal.wait_for("# ");
-    terminal.send("tty; sleep 1000\r");
-    terminal.wait_for("/dev/pts/0\r\n");
-    std::thread::sleep(Duration::from_millis(300)); // until sleep is in front
+    // A job is in the foreground before its program begins, so its first word says that it is.
+    terminal.send("tty; sh -c 'echo in front; exec sleep 1000'\r");
+    terminal.wait_for("/dev/pts/0\r\nin front\r\n");
     terminal.send("\x03");
     terminal.wait_for("^C");
     terminal.send("echo code $?; exit 4\r");

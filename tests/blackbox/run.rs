@@ -5,18 +5,6 @@ use nix::sys::signal::Signal;
 use crate::support::process;
 use crate::support::{Lane, TestHome, lane};
 
-/// Runs `sh -c SCRIPT` in a busybox without network; returns what it printed.
-#[track_caller]
-fn inside(home: &TestHome, flags: &[&str], script: &str) -> String {
-    let fixed = ["run", "--rm", "--network=none"];
-    let words = fixed
-        .iter()
-        .chain(flags)
-        .copied()
-        .chain(["busybox", "sh", "-c", script]);
-    home.pod(words).ok()
-}
-
 #[test]
 fn run_prints_what_the_command_prints_and_answers_with_its_code() {
     let home = TestHome::with_busybox();
@@ -99,8 +87,7 @@ fn large_output_arrives_whole_and_streams_stay_apart() {
 #[test]
 fn environment_hostname_and_directory_are_podmans() {
     let home = TestHome::with_busybox();
-    let env = inside(
-        &home,
+    let env = home.inside(
         &["-e", "A=b c", "-e", "HOME", "--hostname=box"],
         "env | sort; pwd; hostname",
     );
@@ -129,8 +116,7 @@ fn env_files_workdir_user_and_entrypoint() {
     let home = TestHome::with_busybox();
     let file = home.write("home/env", "# comment\nONE=1\nTWO=with space\nHOME\n");
     let file = file.display().to_string();
-    let out = inside(
-        &home,
+    let out = home.inside(
         &["--env-file", &file, "-w", "/srv/data"],
         "echo $ONE $TWO; pwd",
     );
@@ -172,7 +158,7 @@ fn env_files_workdir_user_and_entrypoint() {
                 "uid=65534(nobody) gid=2000(extra) groups=2000(extra)",
             ),
         ] {
-            assert_eq!(inside(&home, &["-u", user], "id"), want, "--user {user}");
+            assert_eq!(home.inside(&["-u", user], "id"), want, "--user {user}");
         }
     }
 }
@@ -180,8 +166,7 @@ fn env_files_workdir_user_and_entrypoint() {
 #[test]
 fn namespaces_are_the_containers_own() {
     let home = TestHome::with_busybox();
-    let out = inside(
-        &home,
+    let out = home.inside(
         &[],
         "echo $$; for ns in pid net uts; do readlink /proc/self/ns/$ns; done; ls /sys/class/net",
     );
@@ -228,20 +213,18 @@ fn bind_mounts_tmpfs_and_read_only() {
     home.write("home/data/file", "from the host\n");
     let bind = format!("{}:/mnt", dir.display());
     assert_eq!(
-        inside(&home, &["-v", &bind], "cat /mnt/file; echo back > /mnt/new"),
+        home.inside(&["-v", &bind], "cat /mnt/file; echo back > /mnt/new"),
         "from the host"
     );
     assert_eq!(std::fs::read_to_string(dir.join("new")).unwrap(), "back\n");
-    let out = inside(
-        &home,
+    let out = home.inside(
         &["-v", &format!("{bind}:ro")],
         "echo x 2>&1 > /mnt/file || echo refused",
     );
     assert!(out.ends_with("refused"), "{out}");
     let mount = format!("type=bind,src={},dst=/m,ro", dir.display());
-    assert_eq!(inside(&home, &["--mount", &mount], "cat /m/new"), "back");
-    let out = inside(
-        &home,
+    assert_eq!(home.inside(&["--mount", &mount], "cat /m/new"), "back");
+    let out = home.inside(
         &["--tmpfs", "/t:size=1m,mode=1777"],
         "stat -c %a /t; grep ' /t ' /proc/mounts",
     );
@@ -249,8 +232,7 @@ fn bind_mounts_tmpfs_and_read_only() {
         out.starts_with("1777\n") && out.contains("size=1024k"),
         "{out}"
     );
-    let out = inside(
-        &home,
+    let out = home.inside(
         &["--read-only"],
         "touch /x 2>/dev/null || echo refused; touch /tmp/x /run/x /dev/shm/x && echo fine",
     );
@@ -261,30 +243,21 @@ fn bind_mounts_tmpfs_and_read_only() {
 fn shm_ulimits_sysctls_and_umask() {
     let home = TestHome::with_busybox();
     assert_eq!(
-        inside(
-            &home,
-            &["--shm-size=8m"],
-            "df -k /dev/shm | awk 'END{print $2}'"
-        ),
+        home.inside(&["--shm-size=8m"], "df -k /dev/shm | awk 'END{print $2}'"),
         "8192"
     );
     assert_eq!(
-        inside(
-            &home,
-            &["--ulimit=nofile=100:200"],
-            "ulimit -Sn; ulimit -Hn"
-        ),
+        home.inside(&["--ulimit=nofile=100:200"], "ulimit -Sn; ulimit -Hn"),
         "100\n200"
     );
     assert_eq!(
-        inside(
-            &home,
+        home.inside(
             &["--sysctl=net.ipv4.ip_forward=1"],
             "cat /proc/sys/net/ipv4/ip_forward"
         ),
         "1"
     );
-    assert_eq!(inside(&home, &[], "umask"), "0022");
+    assert_eq!(home.inside(&[], "umask"), "0022");
 }
 
 #[test]
@@ -403,6 +376,6 @@ fn a_seccomp_profile_of_the_users_own_applies() {
     let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 121}]}"#;
     let file = home.write("home/profile.json", profile);
     let flag = format!("seccomp={}", file.display());
-    let out = inside(&home, &["--security-opt", &flag], "mkdir /x 2>&1 || true");
+    let out = home.inside(&["--security-opt", &flag], "mkdir /x 2>&1 || true");
     assert!(out.contains("Remote I/O error"), "{out}");
 }

@@ -2,21 +2,10 @@
 
 use crate::support::{Lane, TestHome, lane};
 
-#[track_caller]
-fn inside(home: &TestHome, flags: &[&str], script: &str) -> String {
-    let fixed = ["run", "--rm", "--network=none"];
-    let words = fixed
-        .iter()
-        .chain(flags)
-        .copied()
-        .chain(["busybox", "sh", "-c", script]);
-    home.pod(words).ok()
-}
-
 #[test]
 fn capabilities_are_podmans_eleven() {
     let home = TestHome::with_busybox();
-    let caps = |flags: &[&str]| inside(&home, flags, "grep Cap /proc/self/status | tr '\\n' ' '");
+    let caps = |flags: &[&str]| home.inside(flags, "grep Cap /proc/self/status | tr '\\n' ' '");
     let eleven = "00000000800405fb";
     let want = format!(
         "CapInh:\t0000000000000000 CapPrm:\t{eleven} CapEff:\t{eleven} CapBnd:\t{eleven} CapAmb:\t0000000000000000 "
@@ -36,20 +25,14 @@ fn capabilities_are_podmans_eleven() {
 #[test]
 fn system_calls_are_filtered_and_privileges_cannot_grow() {
     let home = TestHome::with_busybox();
-    let status = inside(
-        &home,
-        &[],
-        "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status",
-    );
+    let status = home.inside(&[], "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status");
     assert!(status.contains("Seccomp:\t2"), "{status}");
-    let status = inside(
-        &home,
+    let status = home.inside(
         &["--security-opt=no-new-privileges"],
         "grep NoNewPrivs /proc/self/status",
     );
     assert_eq!(status, "NoNewPrivs:\t1");
-    let status = inside(
-        &home,
+    let status = home.inside(
         &["--security-opt=seccomp=unconfined"],
         "grep Seccomp: /proc/self/status",
     );
@@ -61,9 +44,13 @@ fn system_calls_are_filtered_and_privileges_cannot_grow() {
             "Seccomp:\t0"
         }
     );
-    assert!(inside(&home, &[], "unshare -U true 2>&1 || echo refused").ends_with("refused"));
     assert!(
-        inside(&home, &[], "mount -t tmpfs none /mnt 2>&1 || echo refused").ends_with("refused")
+        home.inside(&[], "unshare -U true 2>&1 || echo refused")
+            .ends_with("refused")
+    );
+    assert!(
+        home.inside(&[], "mount -t tmpfs none /mnt 2>&1 || echo refused")
+            .ends_with("refused")
     );
 }
 
@@ -71,15 +58,14 @@ fn system_calls_are_filtered_and_privileges_cannot_grow() {
 fn kernel_files_are_masked_or_read_only() {
     let home = TestHome::with_busybox();
     for path in ["/proc/kcore", "/proc/keys", "/proc/timer_list"] {
-        let out = inside(
-            &home,
+        let out = home.inside(
             &[],
             &format!("[ -e {path} ] || echo 0; head -c 10 {path} 2>/dev/null | wc -c"),
         );
         assert!(out.ends_with('0'), "{path} can be read: {out}");
     }
     for path in ["/sys/firmware", "/proc/scsi"] {
-        let out = inside(&home, &[], &format!("ls -A {path} 2>/dev/null | wc -l"));
+        let out = home.inside(&[], &format!("ls -A {path} 2>/dev/null | wc -l"));
         assert_eq!(out, "0", "{path} can be listed");
     }
     for path in [
@@ -87,14 +73,10 @@ fn kernel_files_are_masked_or_read_only() {
         "/proc/sysrq-trigger",
         "/proc/irq/default_smp_affinity",
     ] {
-        let out = inside(
-            &home,
-            &[],
-            &format!("(echo x > {path}) 2>&1 || echo refused"),
-        );
+        let out = home.inside(&[], &format!("(echo x > {path}) 2>&1 || echo refused"));
         assert!(out.ends_with("refused"), "{path} can be written: {out}");
     }
-    let out = inside(&home, &[], "touch /sys/x 2>&1 || echo refused");
+    let out = home.inside(&[], "touch /sys/x 2>&1 || echo refused");
     assert!(out.ends_with("refused"), "{out}");
 }
 
@@ -103,7 +85,7 @@ fn no_descriptor_of_ours_gets_in() {
     let home = TestHome::with_busybox();
     // 3 is the directory that ls reads.
     assert_eq!(
-        inside(&home, &[], "ls /proc/self/fd | tr '\\n' ' '"),
+        home.inside(&[], "ls /proc/self/fd | tr '\\n' ' '"),
         "0 1 2 3 "
     );
     let leak = "exec 7</etc/passwd 9>/dev/null; $POD run --rm --network=none busybox ls /proc/self/fd | tr '\\n' ' '";
@@ -130,8 +112,7 @@ fn no_descriptor_of_ours_gets_in() {
 #[test]
 fn our_binary_is_out_of_reach() {
     let home = TestHome::with_busybox();
-    let out = inside(
-        &home,
+    let out = home.inside(
         &[],
         "readlink /proc/1/exe; cat /proc/1/maps | grep -c /pod || true",
     );
@@ -161,8 +142,7 @@ fn nobody_types_on_the_callers_terminal() {
 #[test]
 fn devices_are_the_harmless_ones() {
     let home = TestHome::with_busybox();
-    let out = inside(
-        &home,
+    let out = home.inside(
         &[],
         "cd /dev; find . -type c -o -type b | sort | tr '\\n' ' '",
     );
@@ -170,11 +150,7 @@ fn devices_are_the_harmless_ones() {
         out.trim_end(),
         "./full ./null ./pts/ptmx ./random ./tty ./urandom ./zero"
     );
-    let out = inside(
-        &home,
-        &["--device=/dev/fuse"],
-        "[ -c /dev/fuse ] && echo there",
-    );
+    let out = home.inside(&["--device=/dev/fuse"], "[ -c /dev/fuse ] && echo there");
     assert_eq!(out, "there");
 }
 
@@ -206,14 +182,14 @@ fn a_link_in_a_volume_leads_nowhere_outside() {
 #[test]
 fn processes_of_the_host_are_invisible() {
     let home = TestHome::with_busybox();
-    let out = inside(&home, &[], "ls -d /proc/[0-9]* | wc -l");
+    let out = home.inside(&[], "ls -d /proc/[0-9]* | wc -l");
     assert!(out.parse::<u32>().is_ok_and(|n| n <= 3), "{out}");
 }
 
 #[test]
 fn ids_are_subordinate_ones() {
     let home = TestHome::with_busybox();
-    let map = inside(&home, &[], "cat /proc/self/uid_map");
+    let map = home.inside(&[], "cat /proc/self/uid_map");
     let first: Vec<_> = map.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(
         first,
@@ -226,7 +202,7 @@ fn ids_are_subordinate_ones() {
     );
     if lane() != Lane::Bare {
         assert_eq!(
-            inside(&home, &["--userns=keep-id"], "id -u"),
+            home.inside(&["--userns=keep-id"], "id -u"),
             home.user.uid.to_string()
         );
     }
