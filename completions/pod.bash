@@ -226,6 +226,9 @@ _pod() {
             pod__subcmd__system,df)
                 cmd="pod__subcmd__system__subcmd__df"
                 ;;
+            pod__subcmd__system,import-podman)
+                cmd="pod__subcmd__system__subcmd__import__subcmd__podman"
+                ;;
             pod__subcmd__system,info)
                 cmd="pod__subcmd__system__subcmd__info"
                 ;;
@@ -3150,7 +3153,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__system)
-            opts="-h --help info df"
+            opts="-h --help import-podman info df"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3171,6 +3174,24 @@ _pod() {
             fi
             case "${prev}" in
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__system__subcmd__import__subcmd__podman)
+            opts="-q -h --from --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -375,9 +375,13 @@ complete -c pod -n "__fish_pod_using_subcommand logout" -s a -l all -d 'Forget t
 complete -c pod -n "__fish_pod_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand info" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand info" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -f -a "info" -d 'Show this host, the store and the settings in force'
-complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from info df" -f -a "df" -d 'Show what images, containers and volumes take'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from import-podman info df" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from import-podman info df" -f -a "import-podman" -d 'Import images of Podman\'s own store'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from import-podman info df" -f -a "info" -d 'Show this host, the store and the settings in force'
+complete -c pod -n "__fish_pod_using_subcommand system; and not __fish_seen_subcommand_from import-podman info df" -f -a "df" -d 'Show what images, containers and volumes take'
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from import-podman" -l from -d 'Podman\'s graph root, where it is not the usual one' -r -F
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from import-podman" -s q -l quiet -d 'Print the names only'
+complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from import-podman" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -l format -d 'Go template, or json' -r

@@ -22,6 +22,8 @@ use super::table::{Section, parse};
 pub struct Storage {
     /// Directory of our store, when some file moves it.
     pub store: Option<PathBuf>,
+    /// Directory of Podman's own store, when some file moves it.
+    pub podman: Option<PathBuf>,
     /// Directory of our runtime state, when some file moves it.
     pub run: Option<PathBuf>,
     /// `overlay`, `vfs`, …
@@ -90,7 +92,9 @@ impl Storage {
         let graphroot = path(storage.string("graphroot")?).filter(|_| whose == Whose::Users);
         let runroot = path(storage.string("runroot")?).filter(|_| whose == Whose::Users);
         if let Some(root) = graphroot.or(rootless) {
-            self.store = (root != home.podman_graphroot).then(|| root.join("pod"));
+            let moved = root != home.podman_graphroot;
+            self.store = moved.then(|| root.join("pod"));
+            self.podman = moved.then_some(root);
         }
         if let Some(run) = runroot {
             self.run = (run != home.podman_runroot).then(|| run.join("pod"));

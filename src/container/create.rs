@@ -141,7 +141,7 @@ impl Claim<'_> {
             let layer = self.engine.dirs.store.join(layer);
             rustix::fs::access(&layer, rustix::fs::Access::EXISTS)
                 .tried(|| format!("use layer {}", layer.display()))
-                .map_err(|err| err.hint("the image was removed meanwhile: pull it again"))?;
+                .map_err(|err| err.hint("the image was removed meanwhile, or the additional image store that has it is not there: pull it again"))?;
         }
         state::save(
             &self.engine.dir(&self.id).join("config.json"),

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
 
-use super::Images;
 use super::intake::platform_of;
 use super::record::{ImageRecord, ManifestRecord, TagRecord, VERSION, tag_file};
 use super::reference::Reference;
+use super::source::{BlobJob, Document, ImageSource, Incoming, Layer};
+use super::{Image, Images, PlatformRequest, Progress, Wanted};
 use crate::error::{Error, Kind, Result};
 use crate::registry::check_depth;
 use crate::storage::{Below, ChainId, DiffId, Digest, LayerDigest, PodmanImage, PodmanStore};
@@ -92,6 +93,88 @@ impl Images<'_> {
             }
         }
         all
+    }
+
+    /// Sees to it that the layers of an image can be mounted: those of another user, or of a form that the kernel
+    /// cannot mount, are unpacked into this store, and the image becomes one of this store.
+    ///
+    /// For a process with one thread only.
+    pub(super) fn make_mountable(
+        &self,
+        image: Image,
+        progress: &mut dyn Progress,
+    ) -> Result<Image> {
+        if self.store.below().is_empty() {
+            return Ok(image);
+        }
+        let chain = ChainId::of_all(&diff_ids_of(&image.config)?);
+        if chain.iter().all(|layer| self.store.has_layer(layer)) {
+            return Ok(image);
+        }
+        let id = Digest::from_sha256_hex(&image.id)?;
+        let names: Vec<Reference> = image
+            .names
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        let any = PlatformRequest::default();
+        for below in self.store.below() {
+            let place = format!("additional image store \"{}\"", below.root().display());
+            let said = format!("use image {} of the {place}", &image.id[..12]);
+            if let Some(podman) = below.podman() {
+                let images = podman.images().unwrap_or_default();
+                if let Some(found) = images.iter().find(|found| found.id == image.id) {
+                    let taken = self.take_podman(podman, found, &names, &any, progress);
+                    return taken.map_err(|err| err.context(said));
+                }
+            } else if let Some(record) = self.image_of(below, &id) {
+                let incoming = self.incoming_of(&record)?;
+                let wanted = Wanted {
+                    names: &names,
+                    platform: &any,
+                };
+                let taken = self.take_in(&BelowSource(place), &incoming, &wanted, progress);
+                return taken.map_err(|err| err.context(said));
+            }
+        }
+        Ok(image)
+    }
+
+    /// An image that is in the stores, as if it came from elsewhere.
+    fn incoming_of(&self, record: &ImageRecord) -> Result<Incoming> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            layers: Vec<LayerDescriptor>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct LayerDescriptor {
+            media_type: String,
+            digest: Digest,
+            size: u64,
+        }
+        let lacks = || {
+            let text = format!("image {} has no manifest", record.id.hex());
+            Error::new(Kind::Corrupt, text)
+        };
+        let known = record.manifest().ok_or_else(lacks)?;
+        let manifest: Manifest = self.parsed(&known.digest).ok_or_else(lacks)?;
+        let layers = manifest.layers.into_iter().map(|layer| Layer {
+            digest: LayerDigest::from(layer.digest),
+            size: layer.size,
+            media_type: layer.media_type,
+        });
+        Ok(Incoming {
+            index: None,
+            manifest: Document {
+                digest: known.digest,
+                media_type: known.media_type.clone(),
+                bytes: self.store.read_blob(&known.digest, None)?,
+            },
+            config: self.store.read_blob(&record.id, None)?,
+            config_digest: record.id,
+            layers: layers.collect(),
+        })
     }
 
     fn image_of(&self, below: &Below, id: &Digest) -> Option<ImageRecord> {
@@ -174,16 +257,8 @@ impl Images<'_> {
     /// A record of what the config, whose digest is the image's id, says.
     fn record_of_config(&self, id: &Digest) -> Result<ImageRecord> {
         let bytes = self.store.read_blob(id, None)?;
-        let refuse = |why: String| Error::new(Kind::Corrupt, format!("read its config: {why}"));
-        check_depth(&bytes)?;
-        let config: ImageConfiguration =
-            serde_json::from_slice(&bytes).map_err(|err| refuse(err.to_string()))?;
-        let diff_ids = config
-            .rootfs()
-            .diff_ids()
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<Vec<DiffId>>>()?;
+        let config = parse_config(&bytes)?;
+        let diff_ids = diff_ids_of(&config)?;
         let platform = platform_of(&config);
         Ok(ImageRecord {
             version: VERSION,
@@ -281,6 +356,22 @@ impl Images<'_> {
     }
 }
 
+/// The chain ids of the layers that a config names.
+pub(super) fn chain_of_config(bytes: &[u8]) -> Result<Vec<ChainId>> {
+    Ok(ChainId::of_all(&diff_ids_of(&parse_config(bytes)?)?))
+}
+
+fn parse_config(bytes: &[u8]) -> Result<ImageConfiguration> {
+    check_depth(bytes)?;
+    serde_json::from_slice(bytes)
+        .map_err(|err| Error::new(Kind::Corrupt, format!("read its config: {err}")))
+}
+
+fn diff_ids_of(config: &ImageConfiguration) -> Result<Vec<DiffId>> {
+    let ids = config.rootfs().diff_ids().iter();
+    ids.map(|id| id.parse()).collect()
+}
+
 #[derive(Deserialize)]
 struct Descriptor {
     digest: Digest,
@@ -301,4 +392,27 @@ fn believed(tag: TagRecord, image: &ImageRecord) -> Option<TagRecord> {
         false => image.digest(),
     };
     Some(TagRecord { digest, ..tag })
+}
+
+/// A store below as a source: what it has is here already, so nothing is ever fetched.
+struct BelowSource(String);
+
+impl ImageSource for BelowSource {
+    fn place(&self) -> String {
+        self.0.clone()
+    }
+
+    fn fetch_blobs(&self, jobs: Vec<BlobJob<'_>>, _progress: &mut dyn Progress) -> Result<()> {
+        match jobs.first() {
+            None => Ok(()),
+            Some(job) => Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "blob {} is not in the {}, or cannot be read",
+                    job.layer.digest, self.0
+                ),
+            )
+            .hint("pull the image from its registry")),
+        }
+    }
 }

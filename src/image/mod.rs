@@ -16,6 +16,7 @@ mod list;
 mod lookup;
 mod manage;
 pub mod outgoing;
+mod podman;
 mod pull;
 mod record;
 mod remove;
@@ -43,6 +44,7 @@ pub use family::{Family, Step};
 pub use intake::Wanted;
 pub use layers::{HistoryRow, LayerNode};
 pub use list::Summary;
+pub use podman::Imported;
 pub use remove::{Choice, InUse, Pruned, Removal, RemoveOptions, Users};
 pub use usage::{ImageUsage, Usage};
 

@@ -71,6 +71,7 @@ impl Images<'_> {
             },
             _ => self.pull(text, options, progress)?,
         };
+        let image = self.make_mountable(image, progress)?;
         if options.platform.is_empty() {
             let (have, want) = (platform_of(&image.config), Platform::host());
             if want.distance(&have).is_none() {

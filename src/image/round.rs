@@ -45,10 +45,16 @@ impl Images<'_> {
             let waiter = self.claim(incoming, plan, &mut round, &mut told, progress)?;
             if !round.units.is_empty() {
                 let resumed = round.arrivals.iter().any(|arrival| arrival.resumed);
+                let borrowed = std::mem::take(&mut round.borrowed);
                 match self.run_round(source, incoming, plan, round, progress) {
                     // A partial file from before a power cut may hold anything. It is gone now: once more.
                     Err(err) if err.kind() == Kind::Corrupt && resumed && may_restart => {
                         may_restart = false;
+                        continue;
+                    }
+                    // A store below lied, or its disk did: without these blobs of it, once more.
+                    Err(err) if err.kind() == Kind::Corrupt && !borrowed.is_empty() => {
+                        borrowed.iter().for_each(|blob| self.store.distrust(blob));
                         continue;
                     }
                     done => done?,
@@ -94,7 +100,12 @@ impl Images<'_> {
             let source = match by_blob.get(&digest) {
                 Some(arrival) => Bytes::Arriving(*arrival),
                 None => match self.store.try_stage_blob(&digest, Some(layer.size))? {
-                    Stage::Present => Bytes::Here,
+                    Stage::Present => {
+                        if !self.store.has_own_blob(&digest) {
+                            round.borrowed.push(digest);
+                        }
+                        Bytes::Here
+                    }
                     Stage::Ours(staged) => {
                         by_blob.insert(digest, round.arrivals.len());
                         round.arrivals.push(Arrival {
@@ -142,6 +153,7 @@ impl Images<'_> {
             arrivals,
             units,
             layers,
+            ..
         } = round;
         let me = self.identity;
         let maps = mode::maps(&UsernsMode::Host, me.uid.as_raw(), me.gid.as_raw(), || {
@@ -217,6 +229,8 @@ struct Round {
     /// In the order of `layers`.
     units: Vec<LayerUnpack>,
     layers: Vec<(usize, StagedLayer)>,
+    /// Blobs that are read from a store below ours.
+    borrowed: Vec<Digest>,
 }
 
 /// Where the bytes of a layer come from.

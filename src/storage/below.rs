@@ -63,7 +63,7 @@ impl Below {
                 found.push(Below::new(root, Form::Pod));
             }
         }
-        if let Some(podman) = PodmanStore::at(dir) {
+        for podman in PodmanStore::all(dir) {
             found.push(Below::new(dir.to_path_buf(), Form::Podman(podman)));
         }
         match found.len() > before {

@@ -33,6 +33,7 @@ mod podman;
 mod publish;
 mod remove;
 mod staging;
+pub mod tar_split;
 #[cfg(test)]
 mod tests;
 pub mod unpack;

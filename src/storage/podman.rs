@@ -20,6 +20,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use super::below::read_small;
+use super::blobs::MAX_DOCUMENT;
 use super::{ChainId, DiffId, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::state::Lock;
@@ -88,16 +89,24 @@ struct RawLayer {
 }
 
 impl PodmanStore {
-    /// The store in `root`, if there is one.
-    pub fn at(root: &Path) -> Option<PodmanStore> {
-        let driver = ["overlay", "vfs"].into_iter().find(|driver| {
-            fs::symlink_metadata(root.join(format!("{driver}-images/images.json"))).is_ok()
-        })?;
-        Some(PodmanStore {
-            root: root.to_path_buf(),
-            driver,
-            index: OnceLock::new(),
-        })
+    /// The stores in `root`, one for each driver that has images there.
+    pub fn all(root: &Path) -> Vec<PodmanStore> {
+        ["overlay", "vfs"]
+            .into_iter()
+            .filter(|driver| {
+                let images = root.join(format!("{driver}-images/images.json"));
+                fs::symlink_metadata(images).is_ok()
+            })
+            .map(|driver| PodmanStore {
+                root: root.to_path_buf(),
+                driver,
+                index: OnceLock::new(),
+            })
+            .collect()
+    }
+
+    pub fn driver(&self) -> &'static str {
+        self.driver
     }
 
     pub fn root(&self) -> &Path {
@@ -133,6 +142,24 @@ impl PodmanStore {
     pub fn tar_split(&self, layer: &PodmanLayer) -> PathBuf {
         let name = format!("{}-layers/{}.tar-split.gz", self.driver, layer.id);
         self.root.join(name)
+    }
+
+    /// Reads a config or manifest, of the digest that names it.
+    pub fn read_document(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let tried = || format!("read {digest} in Podman's store");
+        let path =
+            self.index()?.documents.get(digest).ok_or_else(|| {
+                Error::new(Kind::NotFound, format!("{}: it is not there", tried()))
+            })?;
+        let bytes = read_small(path, MAX_DOCUMENT).map_err(|err| Error::io(&err, tried()))?;
+        let got = digest.hasher().chain(&bytes).finish();
+        match got == *digest {
+            true => Ok(bytes),
+            false => Err(Error::new(
+                Kind::Corrupt,
+                format!("{}: its content has digest {got}", tried()),
+            )),
+        }
     }
 
     /// The file of a config or manifest.

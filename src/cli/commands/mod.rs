@@ -18,6 +18,7 @@ mod image_inspect;
 mod image_prune;
 mod image_tree;
 mod images;
+mod import_podman;
 mod info;
 mod inspect;
 mod kill;
@@ -327,6 +328,13 @@ pub const COMMANDS: &[Entry] = &[
         "Log out of a registry",
         "[REGISTRY]",
         logout::LogoutArgs
+    ),
+    entry!(
+        ["system import-podman"],
+        Long,
+        "Import images of Podman's own store",
+        "[IMAGE...]",
+        import_podman::ImportPodmanArgs
     ),
     entry!(
         ["info", "system info"],

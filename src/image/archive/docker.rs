@@ -201,7 +201,12 @@ fn hash(part: &Part) -> Result<Digest> {
     }
 }
 
-fn manifest(config: &Digest, config_size: usize, layers: &[Layer]) -> Document {
+/// A manifest for an image that has none, always the same one.
+pub(in crate::image) fn manifest(
+    config: &Digest,
+    config_size: usize,
+    layers: &[Layer],
+) -> Document {
     let layers: Vec<_> = layers
         .iter()
         .map(|layer| {

@@ -35,6 +35,7 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::MAX_DOCUMENT;
 use crate::storage::archive::FileSet;
 
+pub(in crate::image) use docker::manifest as docker_manifest;
 pub use load::Loaded;
 pub use save::{SaveFormat, SaveOptions, SaveTo};
 use source::FileSource;
@@ -114,7 +115,10 @@ impl Images<'_> {
             }
             Transport::OciDir(path, pick) => (FileSet::of_directory(path), pick.as_ref()),
             Transport::Dir(path) => (FileSet::of_directory(path), None),
-            Transport::Registry(_) | Transport::ContainersStorage(_) => {
+            Transport::ContainersStorage(text) => {
+                return self.pull_podman(text, options, progress);
+            }
+            Transport::Registry(_) => {
                 return Err(Error::new(
                     Kind::Unsupported,
                     format!(
