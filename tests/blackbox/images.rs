@@ -838,3 +838,115 @@ fn df_counts_what_is_there() {
     assert!(number(&after[0]["RawSize"]) >= number(&with[0]["RawSize"]) - freed);
     assert_eq!(number(&after[0]["RawReclaimable"]), 0, "{after:?}");
 }
+
+#[test]
+fn a_removal_in_a_race_never_takes_what_is_used() {
+    let home = TestHome::with_busybox();
+    // Each line a shell prints is a failure that should not be.
+    let shells = [
+        // What runs has run whole, or was refused before it began.
+        "for n in 1 2 3 4 5 6 7 8; do
+            out=$($POD run --rm --network=none -q busybox cat /srv/data/seed 2>&1); code=$?
+            case \"$code $out\" in
+                '0 from the image') ;;
+                125*'removed meanwhile'* | 125*'image not known'* | 125*'is not in the store'*) ;;
+                *) echo \"run: $code $out\" ;;
+            esac
+         done",
+        // What was created can be started, however many removals come in between.
+        "for n in 1 2 3 4 5 6 7 8; do
+            name=made-$$-$n
+            $POD create -q --network=none --name $name busybox cat /srv/data/seed >/dev/null 2>err-$$ || {
+                grep -qE 'removed meanwhile|not known|is not in the store' err-$$ || { echo \"create:\"; cat err-$$; }
+                continue
+            }
+            $POD rmi busybox >/dev/null 2>&1
+            out=$($POD start -a $name 2>&1) || echo \"start: $? $out\"
+            [ \"$out\" = 'from the image' ] || echo \"start: $out\"
+            $POD rm $name >/dev/null || echo rm
+         done; rm -f err-$$",
+        "for n in 1 2 3 4 5 6 7 8; do
+            $POD pull -q busybox >/dev/null 2>out-$$ || { echo pull:; cat out-$$; }
+            $POD tag busybox other-$$ 2>/dev/null
+            $POD rmi other-$$ >/dev/null 2>&1
+         done; rm -f out-$$",
+        "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+            $POD rmi busybox >/dev/null 2>rm-$$; code=$?
+            [ $code -le 2 ] || { echo \"rmi: $code\"; cat rm-$$; }
+            $POD image prune -af >/dev/null 2>rm-$$ || { echo prune; cat rm-$$; }
+         done; rm -f rm-$$",
+    ];
+    let running: Vec<_> = shells
+        .iter()
+        .chain(&shells)
+        .map(|script| home.spawn_sh(script))
+        .collect();
+    for shell in running {
+        let done = shell.wait();
+        assert_eq!(
+            (done.stdout.as_str(), done.stderr.as_str()),
+            ("", ""),
+            "{done}"
+        );
+    }
+    home.pod(["pull", "-q", "busybox"]).ok();
+    let seed = home.pod([
+        "run",
+        "--rm",
+        "--network=none",
+        "busybox",
+        "cat",
+        "/srv/data/seed",
+    ]);
+    assert_eq!(seed.ok(), "from the image");
+}
+
+#[test]
+fn images_of_a_store_below_are_shown_and_stay() {
+    let (home, ids) = family::home_with(&["base", "mid"]);
+    let below = home.path("home/.local/share/pod").display().to_string();
+    let above = home.mkdir("above").display().to_string();
+    home.write(
+        "home/.config/containers/storage.conf",
+        &format!("[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = [\"{below}\"]\n"),
+    );
+    let pod = |args: &[&str]| home.pod(["--root", &above].iter().chain(args).copied());
+    pod(&["pull", "-q", "top"]).ok();
+    let rows = pod(&["images", "--format", "{{.Repository}} {{.ReadOnly}}"]).ok();
+    assert_eq!(
+        rows,
+        "docker.io/library/top false\ndocker.io/library/mid true\ndocker.io/library/base true"
+    );
+    let table = pod(&["images"]).ok();
+    assert!(
+        table.lines().next().unwrap().ends_with("SIZE        R/O"),
+        "{table}"
+    );
+    let of = |filter: &str| pod(&["images", "-q", "--no-trunc", "-f", filter]).ok();
+    assert_eq!(
+        of("readonly=true"),
+        format!("sha256:{}\nsha256:{}", ids[1], ids[0])
+    );
+    assert!(!of("readonly=false").contains(&ids[0]));
+    let json: Value = serde_json::from_str(&pod(&["images", "--format=json", "mid"]).ok()).unwrap();
+    assert_eq!(json[0]["ReadOnly"], true);
+    for words in [["rmi", "mid"], ["rmi", &ids[0]]] {
+        let done = pod(&words).code(125);
+        assert!(
+            done.stderr.contains("cannot remove read-only image"),
+            "{done}"
+        );
+    }
+    assert!(
+        pod(&["untag", "mid"])
+            .code(125)
+            .stderr
+            .contains("read-only")
+    );
+    assert_eq!(pod(&["image", "prune", "-af"]).ok().lines().count(), 1);
+    assert_eq!(pod(&["rmi", "-a"]).ok(), "");
+    assert_eq!(pod(&["images", "-q"]).ok().lines().count(), 2);
+    assert_eq!(home.pod(["image", "exists", "mid"]).code, 0);
+    tool(["rm", "-rf", &above]);
+    home.write("home/.config/containers/storage.conf", "");
+}

@@ -152,8 +152,9 @@ fn inspect(args: &Common, kinds: Kinds, ctx: &Context, out: &mut Printer) -> Out
     if args.latest && !args.names.is_empty() {
         return Err(Error::usage("you cannot provide additional arguments with --latest").into());
     }
-    if args.latest && kinds == Kinds::Images {
-        return Err(Error::usage("--latest is only valid for containers").into());
+    if kinds == Kinds::Images && (args.latest || args.size) {
+        let flag = if args.latest { "latest" } else { "size" };
+        return Err(Error::usage(format!("{flag} is not supported for type \"image\"")).into());
     }
     if !args.latest && args.names.is_empty() {
         return Err(Error::usage("no names or ids specified").into());
