@@ -135,7 +135,7 @@ struct TokenAnswer {
 }
 
 /// Our own scopes and the challenge's, each once: behind some proxies only the registry knows the right name.
-fn scopes<'a>(of: [Option<&'a str>; 3]) -> Vec<&'a str> {
+fn scopes(of: [Option<&str>; 3]) -> Vec<&str> {
     let mut all: Vec<&str> = Vec::new();
     for scope in of.into_iter().flatten().flat_map(|text| text.split(' ')) {
         let covered = |known: &&str| *known == scope || known.strip_suffix(",push") == Some(scope);

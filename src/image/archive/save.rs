@@ -76,7 +76,7 @@ impl Images<'_> {
         options: SaveOptions,
         progress: &mut dyn Progress,
     ) -> Result<()> {
-        let images = self.to_save(words, options.many)?;
+        let images = self.chosen(words, options.many)?;
         let mut out = self.saving(to, options)?;
         let outgoing = OutgoingOptions {
             format: match options.format {
@@ -96,7 +96,7 @@ impl Images<'_> {
     }
 
     /// What is to be saved, with the names it gets: an image that is named by its id has none.
-    fn to_save(&self, words: &[String], many: bool) -> Result<Vec<(ImageRecord, Vec<Reference>)>> {
+    fn chosen(&self, words: &[String], many: bool) -> Result<Vec<(ImageRecord, Vec<Reference>)>> {
         let mut images: Vec<(ImageRecord, Vec<Reference>)> = Vec::new();
         for (at, word) in words.iter().enumerate() {
             if at > 0 && !many {

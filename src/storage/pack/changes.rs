@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, statat};
 use rustix::io::Errno;
@@ -36,7 +36,7 @@ pub struct Change {
 /// What the directory `top` changes in the layers below it, uppermost first; the order is that of a walk.
 ///
 /// For a process with one thread only.
-pub fn changes_of(maps: &IdMaps, top: &PathBuf, below: &[PathBuf]) -> Result<Vec<Change>> {
+pub fn changes_of(maps: &IdMaps, top: &Path, below: &[PathBuf]) -> Result<Vec<Change>> {
     worker::run(maps, WorkerOpts { mounts: false }, || {
         let below = below
             .iter()
