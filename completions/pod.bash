@@ -67,6 +67,9 @@ _pod() {
             pod,logs)
                 cmd="pod__subcmd__logs"
                 ;;
+            pod,mount)
+                cmd="pod__subcmd__mount"
+                ;;
             pod,port)
                 cmd="pod__subcmd__port"
                 ;;
@@ -105,6 +108,15 @@ _pod() {
                 ;;
             pod,tag)
                 cmd="pod__subcmd__tag"
+                ;;
+            pod,umount)
+                cmd="pod__subcmd__umount"
+                ;;
+            pod,unmount)
+                cmd="pod__subcmd__unmount"
+                ;;
+            pod,unshare)
+                cmd="pod__subcmd__unshare"
                 ;;
             pod,untag)
                 cmd="pod__subcmd__untag"
@@ -151,6 +163,9 @@ _pod() {
             pod__subcmd__container,ls)
                 cmd="pod__subcmd__container__subcmd__ls"
                 ;;
+            pod__subcmd__container,mount)
+                cmd="pod__subcmd__container__subcmd__mount"
+                ;;
             pod__subcmd__container,port)
                 cmd="pod__subcmd__container__subcmd__port"
                 ;;
@@ -174,6 +189,12 @@ _pod() {
                 ;;
             pod__subcmd__container,stop)
                 cmd="pod__subcmd__container__subcmd__stop"
+                ;;
+            pod__subcmd__container,umount)
+                cmd="pod__subcmd__container__subcmd__umount"
+                ;;
+            pod__subcmd__container,unmount)
+                cmd="pod__subcmd__container__subcmd__unmount"
                 ;;
             pod__subcmd__container,wait)
                 cmd="pod__subcmd__container__subcmd__wait"
@@ -199,6 +220,9 @@ _pod() {
             pod__subcmd__image,ls)
                 cmd="pod__subcmd__image__subcmd__ls"
                 ;;
+            pod__subcmd__image,mount)
+                cmd="pod__subcmd__image__subcmd__mount"
+                ;;
             pod__subcmd__image,prune)
                 cmd="pod__subcmd__image__subcmd__prune"
                 ;;
@@ -220,6 +244,12 @@ _pod() {
             pod__subcmd__image,tree)
                 cmd="pod__subcmd__image__subcmd__tree"
                 ;;
+            pod__subcmd__image,umount)
+                cmd="pod__subcmd__image__subcmd__umount"
+                ;;
+            pod__subcmd__image,unmount)
+                cmd="pod__subcmd__image__subcmd__unmount"
+                ;;
             pod__subcmd__image,untag)
                 cmd="pod__subcmd__image__subcmd__untag"
                 ;;
@@ -239,7 +269,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ps logs inspect port pull save load images tag untag history rmi login logout info system version image container"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount unshare ps logs inspect port pull save load images tag untag history rmi login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,7 +355,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__container)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff ls list ps logs port inspect exists"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount ls list ps logs port inspect exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -994,6 +1024,24 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__container__subcmd__mount)
+            opts="-a -l -h --all --format --latest --no-trunc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__container__subcmd__port)
             opts="-a -l -h --all --latest --help $(pod __complete containers 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1514,6 +1562,34 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__container__subcmd__umount)
+            opts="-a -f -l -h --all --force --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__container__subcmd__unmount)
+            opts="-a -f -l -h --all --force --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__container__subcmd__wait)
             opts="-l -h --condition --ignore --latest --help $(pod __complete containers 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1963,7 +2039,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image)
-            opts="-h --help diff pull save load ls list tag untag history rm remove inspect prune tree exists"
+            opts="-h --help diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2138,6 +2214,24 @@ _pod() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pod__subcmd__image__subcmd__mount)
+            opts="-a -h --all --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pod__subcmd__image__subcmd__prune)
             opts="-a -f -h --all --build-cache --external --filter --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2284,6 +2378,34 @@ _pod() {
             ;;
         pod__subcmd__image__subcmd__tree)
             opts="-h --whatrequires --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__umount)
+            opts="-a -f -h --all --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__unmount)
+            opts="-a -f -h --all --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2524,6 +2646,24 @@ _pod() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__mount)
+            opts="-a -l -h --all --format --latest --no-trunc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3226,6 +3366,48 @@ _pod() {
             ;;
         pod__subcmd__tag)
             opts="-h --help $(pod __complete images 2>/dev/null)"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__umount)
+            opts="-a -f -l -h --all --force --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__unmount)
+            opts="-a -f -l -h --all --force --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__unshare)
+            opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

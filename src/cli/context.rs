@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::image::Images;
 use crate::rootless::dirs::Dirs;
 use crate::rootless::identity::Identity;
-use crate::rootless::preflight;
+use crate::rootless::{preflight, unshare};
 use crate::storage::Store;
 
 use super::args::global::GlobalArgs;
@@ -81,10 +81,14 @@ impl Context {
             preflight::refuse_root()?;
             let storage = self.storage()?;
             let given = self.globals.imagestore.as_deref();
+            // Inside unshare it is the store of that command, wherever the configuration of its root would have it.
+            let (store, run) = unshare::dirs_around().unzip();
+            let [root, runroot] = [(&self.globals.root, &store), (&self.globals.runroot, &run)]
+                .map(|(given, around)| given.as_deref().or(around.as_deref()));
             Dirs::resolve(
                 self.identity()?,
-                self.globals.root.as_deref().or(storage.store.as_deref()),
-                self.globals.runroot.as_deref().or(storage.run.as_deref()),
+                root.or(storage.store.as_deref()),
+                runroot.or(storage.run.as_deref()),
             )?
             .with_images(
                 given

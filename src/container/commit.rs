@@ -11,7 +11,7 @@ use crate::image::change::{self, Change};
 use crate::image::commit::{CommitRequest, Committed, Format};
 use crate::image::reference::Reference;
 use crate::storage::Digest;
-use crate::storage::pack::{self, Packed, Tree};
+use crate::storage::pack::{self, Packed, Tree, Writable};
 use crate::userns::map::IdMaps;
 use crate::userns::mode;
 
@@ -122,6 +122,15 @@ impl Container {
             layers,
             ids: record.ids.clone(),
         }
+    }
+
+    /// Where a mount of the tree can write to; `None` while the container does so itself, or has a directory for a tree.
+    pub fn writable(&self) -> Option<Writable> {
+        let free = self.record.request.rootfs.is_none() && !self.state.is_alive();
+        free.then(|| Writable {
+            upper: self.dir().join("upper"),
+            work: self.dir().join("work"),
+        })
     }
 
     /// The ids that the store's layers have.

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::runtime::caps::CapSet;
 use crate::runtime::exec::{ExecTarget, spawn};
 use crate::runtime::{Running, Stdio, StdioPlan};
+use crate::userns::inside;
 
 use super::client::{Outlet, RawTerminal, Signals, detach_keys, terminal_size, write_some};
 use super::detach::DetachScanner;
@@ -77,7 +78,12 @@ impl Container {
             single_id: me.record.ids.is_single(),
             preserve: preserved(request.preserve_fds)?,
         };
-        let running = spawn(target, &process, stdio)?;
+        let running = spawn(target, &process, stdio).map_err(|err| {
+            match err.errno() == Some(nix::errno::Errno::EPERM) && inside::around().is_some() {
+                true => err.hint("a container that was started outside of unshare can be entered from there only"),
+                false => err,
+            }
+        })?;
         if request.detach {
             return Ok(ExecOutcome::Detached(session));
         }

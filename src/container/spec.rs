@@ -298,8 +298,8 @@ fn user_of(record: &Record) -> String {
     match record.request.userns {
         UsernsMode::KeepId { .. } if record.process.user.is_empty() => format!(
             "{}:{}",
-            own(&record.ids.uids, nix::unistd::geteuid().as_raw()),
-            own(&record.ids.gids, nix::unistd::getegid().as_raw())
+            own(&record.ids.uids, crate::userns::inside::own_ids().0),
+            own(&record.ids.gids, crate::userns::inside::own_ids().1)
         ),
         _ => record.process.user.clone(),
     }

@@ -27,6 +27,7 @@ mod blobs;
 pub mod compress;
 mod gc;
 mod layers;
+pub mod mounted;
 pub mod overlay;
 pub mod pack;
 mod podman;

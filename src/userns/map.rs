@@ -30,6 +30,7 @@ pub enum MapWriter {
 impl IdMaps {
     /// Root is the caller and nobody else exists: needs no range and no helper.
     pub fn own_id() -> Self {
+        let (uid, gid) = super::inside::own_ids();
         let one = |outside| {
             vec![Extent {
                 inside: 0,
@@ -38,8 +39,8 @@ impl IdMaps {
             }]
         };
         Self {
-            uids: one(nix::unistd::geteuid().as_raw()),
-            gids: one(nix::unistd::getegid().as_raw()),
+            uids: one(uid),
+            gids: one(gid),
             writer: MapWriter::Direct,
         }
     }

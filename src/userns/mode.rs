@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 
+use super::inside::{self, Around};
 use super::map::{Extent, IdMaps, MapWriter};
 use super::subid::{self, Range};
 
@@ -49,6 +50,9 @@ pub fn choose(
     gid: u32,
     name: impl FnOnce() -> String,
 ) -> Result<Chosen> {
+    if let Some(around) = inside::around() {
+        return inside(mode, around);
+    }
     let mut login = String::new();
     let found = subid::ranges(uid, || {
         login = name();
@@ -75,6 +79,27 @@ pub fn choose(
     Ok(Chosen {
         maps,
         single_because: Some(Error::new(Kind::Unsupported, text).hint(remedy)),
+    })
+}
+
+/// Inside `unshare` there are the ids that its namespace has, and no program is needed to map them.
+fn inside(mode: &UsernsMode, around: &Around) -> Result<Chosen> {
+    let (uid, gid) = around.own();
+    if let Some((uids, gids)) = around.ranges() {
+        return Ok(Chosen {
+            maps: with_ranges(mode, uid, gid, &uids, &gids),
+            single_because: None,
+        });
+    }
+    let lack = || {
+        Error::new(
+            Kind::Unsupported,
+            "find subordinate ids: this namespace has one id",
+        )
+    };
+    Ok(Chosen {
+        maps: single(mode, uid, gid).ok_or_else(lack)?,
+        single_because: Some(lack()),
     })
 }
 

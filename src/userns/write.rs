@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 
 use crate::error::{Error, Kind, Result, Tried};
 
+use super::inside;
 use super::map::{Extent, IdMaps, MapWriter};
 use super::mode::{check_helpers, find_helper};
 
@@ -30,6 +31,17 @@ struct Helper {
 ///
 /// `newuidmap` and `newgidmap` run at the same time; direct maps are written when this returns.
 pub fn start(pid: Pid, maps: &IdMaps) -> Result<MapsPending> {
+    if let Some(around) = inside::around() {
+        // The setuid helpers are not the host's root here, and root of this namespace may map its ids itself.
+        let local = around.translate(maps).ok_or_else(|| {
+            let text = "map ids inside unshare: its namespace lacks some of them";
+            Error::new(Kind::Unsupported, text).hint("do it outside of unshare")
+        })?;
+        write_directly(pid, &local)?;
+        return Ok(MapsPending {
+            helpers: Vec::new(),
+        });
+    }
     match maps.writer {
         MapWriter::Direct => {
             write_directly(pid, maps)?;

@@ -26,6 +26,7 @@ mod load;
 mod login;
 mod logout;
 mod logs;
+mod mount;
 mod port;
 mod ps;
 mod pull;
@@ -39,6 +40,7 @@ mod start;
 mod stop;
 mod system_df;
 mod tag;
+mod unshare;
 mod version;
 mod wait;
 
@@ -216,6 +218,53 @@ pub const COMMANDS: &[Entry] = &[
             diff::run_image(&args, ctx, out)
         },
     },
+    entry!(
+        ["mount", "container mount"],
+        Look,
+        "Mount the files of containers, inside unshare",
+        "[CONTAINER...]",
+        mount::MountArgs
+    ),
+    Entry {
+        paths: &["unmount", "umount", "container unmount", "container umount"],
+        group: Group::Look,
+        about: "Undo mount",
+        operands: "CONTAINER [CONTAINER...]",
+        augment: <mount::UnmountArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: mount::UnmountArgs = parsed(matches)?;
+            mount::run_unmount(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["image mount"],
+        group: Group::Long,
+        about: "Mount the files of images, inside unshare",
+        operands: "[IMAGE...]",
+        augment: <mount::ImageMountArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: mount::ImageMountArgs = parsed(matches)?;
+            mount::run_image(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["image unmount", "image umount"],
+        group: Group::Long,
+        about: "Undo image mount",
+        operands: "IMAGE [IMAGE...]",
+        augment: <mount::ImageUnmountArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: mount::ImageUnmountArgs = parsed(matches)?;
+            mount::run_image_unmount(&args, ctx, out)
+        },
+    },
+    entry!(
+        ["unshare"],
+        System,
+        "Run a command as root of your user namespace",
+        "[COMMAND [ARG...]]",
+        unshare::UnshareArgs
+    ),
     entry!(
         ["ps", "container ls", "container list", "container ps"],
         Look,

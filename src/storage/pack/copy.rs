@@ -124,13 +124,12 @@ impl Copier {
         xattrs: &Attributes,
     ) -> Result<()> {
         let tried = |errno| failed("copy", found.path, errno);
-        match self.owners {
-            Owners::Kept(_) => self.record(found.path, owner)?,
-            Owners::Files(_) => {
-                let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
-                fchown(to, Some(uid), Some(gid))
-                    .map_err(|errno| failed("give an owner to", found.path, errno))?;
-            }
+        if self.owners.are_kept() {
+            self.record(found.path, owner)?;
+        } else {
+            let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+            fchown(to, Some(uid), Some(gid))
+                .map_err(|errno| failed("give an owner to", found.path, errno))?;
         }
         fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777)).map_err(tried)?;
         for (name, value) in xattrs {
@@ -289,17 +288,12 @@ impl Copier {
         let owner = self.owners.of(found, &found.stat)?;
         let name = last(found.path);
         make(self.down.top(), name).map_err(tried)?;
-        let dir = self.down.top();
-        match self.owners {
-            Owners::Kept(_) => self.record(found.path, owner)?,
-            Owners::Files(_) => chownat(
-                dir,
-                name,
-                Some(Uid::from_raw(owner.0)),
-                Some(Gid::from_raw(owner.1)),
-                AtFlags::SYMLINK_NOFOLLOW,
-            )
-            .map_err(tried)?,
+        if self.owners.are_kept() {
+            self.record(found.path, owner)?;
+        } else {
+            let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            chownat(self.down.top(), name, Some(uid), Some(gid), flags).map_err(tried)?;
         }
         let dir = self.down.top();
         if !matches!(found.what, What::Symlink(_)) {

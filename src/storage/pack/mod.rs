@@ -30,6 +30,7 @@ use owners::{Kept, Owners, Shift};
 use tar::{Marks, TarWriter};
 
 pub use changes::{Change, ChangeKind, changes_between, changes_of};
+pub use merged::{Writable, mount_on};
 
 /// Version of the form that [`layer_tar`] writes. A layer says which one its diff id is of.
 pub const WRITER: u32 = 1;
@@ -204,7 +205,7 @@ impl Tree {
                 self.upper.as_deref(),
                 self.layers.iter().map(PathBuf::as_path),
             )?),
-            false => Owners::Files(Shift::between(maps, &self.ids)),
+            false => Owners::of_files(maps, &self.ids, self.upper.as_deref())?,
         })
     }
 

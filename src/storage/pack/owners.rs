@@ -20,13 +20,34 @@ const OVERFLOW: u32 = 65534;
 
 pub(super) enum Owners {
     Files(Shift),
+    /// Written by a container of other maps: what it copied up has the ids of the layers, what it made its own.
+    Shifted(Shift, OwnedFd),
     Kept(Kept),
 }
 
 impl Owners {
+    /// Of the files of layers, and of what the container `ids` wrote to `upper`.
+    pub(super) fn of_files(here: &IdMaps, ids: &IdMaps, upper: Option<&Path>) -> Result<Self> {
+        let shift = Shift::between(here, ids);
+        Ok(match (upper, &shift.maps) {
+            (Some(upper), Some(_)) => Self::Shifted(shift, open_tree(upper)?),
+            _ => Self::Files(Shift::none()),
+        })
+    }
+
+    pub(super) fn are_kept(&self) -> bool {
+        matches!(self, Self::Kept(_))
+    }
+
     pub(super) fn of(&self, found: &Found<'_>, stat: &Stat) -> Result<(u32, u32)> {
         match self {
             Self::Files(shift) => Ok(shift.apply(stat.st_uid, stat.st_gid)),
+            Self::Shifted(shift, upper) => is_own(upper.as_fd(), found.path, stat)
+                .map(|own| match own {
+                    true => shift.apply(stat.st_uid, stat.st_gid),
+                    false => (stat.st_uid, stat.st_gid),
+                })
+                .map_err(|errno| failed("find the owner of", found.path, errno)),
             Self::Kept(kept) => kept
                 .of(found.path, stat)
                 .map_err(|errno| failed("find the owner of", found.path, errno)),
@@ -38,7 +59,7 @@ impl Owners {
     /// The attributes of a file that travel, see [`super::tar::xattrs`], as its owners' namespace sees them.
     pub(super) fn attributes(&self, file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
         let mut found = xattrs(file, path)?;
-        if let Self::Files(shift) = self
+        if let Self::Shifted(shift, _) = self
             && let Some((_, value)) = found
                 .iter_mut()
                 .find(|(name, _)| name == b"security.capability")
@@ -255,6 +276,17 @@ fn stat_in(tree: BorrowedFd<'_>, path: &[u8]) -> Result<Option<Stat>, Errno> {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
             Err(errno) => Err(errno),
         };
+    }
+}
+
+/// Tells whether a container made the file itself, as far as the kernel's marks say.
+fn is_own(upper: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> Result<bool, Errno> {
+    if path.is_empty() || stat_in(upper, path)?.is_none() {
+        return Ok(false);
+    }
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile | FileType::Directory => Ok(!has_origin(upper, path)?),
+        _ => Ok(true),
     }
 }
 
