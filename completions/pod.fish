@@ -50,6 +50,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "port" -d 'List published po
 complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from a registry'
 complete -c pod -n "__fish_pod_needs_command" -f -a "save" -d 'Save images to an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_needs_command" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "images" -d 'List images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more names'
 complete -c pod -n "__fish_pod_needs_command" -f -a "untag" -d 'Take names from an image, or all of them'
@@ -355,6 +356,21 @@ complete -c pod -n "__fish_pod_using_subcommand save" -s h -l help -d 'Print hel
 complete -c pod -n "__fish_pod_using_subcommand load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand load" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand push" -l compression-format -d 'Compress layers so: gzip or zstd (default: gzip for layers that are not compressed)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l compression-level -d 'Level of the compression: 1-9 for gzip (default 5), 1-20 for zstd (default 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l force-compression -d 'Convert layers of another compression too (default with --compression-format)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l digestfile -d 'Write the digest of the pushed manifest to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand push" -s f -l format -d 'Format of the manifest: oci or v2s2 (default: the one it has)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand push" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand push" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand push" -l all -d 'Also push the images of a manifest list, not only this host\'s'
+complete -c pod -n "__fish_pod_using_subcommand push" -s q -l quiet -d 'Say nothing but what went wrong'
+complete -c pod -n "__fish_pod_using_subcommand push" -l remove-signatures -d 'Leave signatures out: images here have none'
+complete -c pod -n "__fish_pod_using_subcommand push" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand images" -s f -l filter -d 'Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand images" -l sort -d 'Sort by created, id, repository, size or tag' -r
@@ -407,25 +423,26 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load ls list tag untag history rm remove inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from mount" -l format -d 'Print "json" instead of lines' -r
@@ -461,6 +478,21 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read the archive or directory from here instead of standard input' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Print the names only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-format -d 'Compress layers so: gzip or zstd (default: gzip for layers that are not compressed)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-level -d 'Level of the compression: 1-9 for gzip (default 5), 1-20 for zstd (default 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l force-compression -d 'Convert layers of another compression too (default with --compression-format)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of the pushed manifest to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -s f -l format -d 'Format of the manifest: oci or v2s2 (default: the one it has)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l all -d 'Also push the images of a manifest list, not only this host\'s'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing but what went wrong'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -l remove-signatures -d 'Leave signatures out: images here have none'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only what matches (can be repeated; != turns it round): after, before, containers, dangling, digest, id, intermediate, label, manifest, readonly, reference, since, until' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from ls" -l sort -d 'Sort by created, id, repository, size or tag' -r

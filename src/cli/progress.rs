@@ -56,6 +56,15 @@ fn line_of(event: &Event<'_>) -> Option<String> {
         Event::Resolved { why, .. } => (*why).to_owned(),
         Event::Trying { from } => format!("Trying to pull {from}..."),
         Event::BlobStarted {
+            digest,
+            kind: BlobKind::Config,
+            ..
+        }
+        | Event::BlobPresent {
+            digest,
+            kind: BlobKind::Config,
+        } => format!("Copying config {digest}"),
+        Event::BlobStarted {
             digest, have: 0, ..
         } => format!("Copying blob {digest}"),
         Event::BlobStarted {
@@ -72,6 +81,10 @@ fn line_of(event: &Event<'_>) -> Option<String> {
             digest,
             kind: BlobKind::Config,
         } => format!("Copying config {digest}"),
+        Event::GettingSource => "Getting image source signatures".to_owned(),
+        Event::BlobMounted { digest, from } => {
+            format!("Copying blob {digest} skipped: mounted from {from}")
+        }
         Event::WritingManifest => "Writing manifest to image destination".to_owned(),
         _ => return None,
     })

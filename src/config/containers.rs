@@ -63,6 +63,8 @@ pub struct Containers {
     pub default_rootless_network_cmd: Option<String>,
     pub pasta_options: Vec<String>,
     // [engine]
+    pub compression_format: Option<String>,
+    pub compression_level: Option<i64>,
     pub detach_keys: Option<String>,
     /// Environment of `pod` itself, `NAME=value`; refused.
     pub engine_env: Vec<String>,
@@ -190,12 +192,17 @@ impl Containers {
             self.helper_binaries_dir = dirs.into_iter().map(PathBuf::from).collect();
         }
         for (key, to) in [
+            ("compression_format", &mut self.compression_format),
             ("detach_keys", &mut self.detach_keys),
             ("pull_policy", &mut self.pull_policy),
             ("retry_delay", &mut self.retry_delay),
         ] {
             set(to, section.string(key)?);
         }
+        set(
+            &mut self.compression_level,
+            section.integer("compression_level")?,
+        );
         for (key, to) in [
             ("image_parallel_copies", &mut self.image_parallel_copies),
             ("retry", &mut self.retry),

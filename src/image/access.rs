@@ -103,7 +103,6 @@ pub(super) fn endpoints(
 }
 
 /// Where `reference` is pushed to: the registry it names, whatever mirrors or other locations it is read from.
-#[allow(dead_code, reason = "push writes with it")]
 pub(super) fn push_endpoint(
     registries: &Registries,
     reference: &Reference,

@@ -1,12 +1,14 @@
 //! Where an image goes: a registry, an archive, a directory.
 //!
-//! [`Images::send`](super::Images::send) drives it, in this order: `has_blob` for everything, `put_blobs` for what is
+//! [`Images::send`](super::Images::send) drives it, in this order: `has_blobs` for everything, `put_blobs` for what is
 //! missing (layers lowest first, then the config), `put_manifest`, and, after the last image, `finish`. Whatever goes
 //! wrong before `finish` must leave nothing under the destination's name.
 
 use std::io::Read;
 
-use super::outgoing::{Format, Outbound, Sent};
+use super::blob::LayerRef;
+use super::convert::Format;
+use super::outgoing::{Outbound, Sent};
 use super::reference::Reference;
 use super::{Event, Progress};
 use crate::error::Result;
@@ -53,6 +55,32 @@ pub trait Destination {
     /// Tells whether the blob is there, so that it need not be sent.
     fn has_blob(&mut self, blob: &Blob) -> Result<bool>;
 
+    /// As [`Destination::has_blob`], of several at once. `layers`: the layers that the blobs belong to, or are made of.
+    fn has_blobs(
+        &mut self,
+        blobs: &[Blob],
+        _layers: &[&LayerRef],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<bool>> {
+        let mut there = Vec::with_capacity(blobs.len());
+        for blob in blobs {
+            let has = self.has_blob(blob)?;
+            if has {
+                progress.event(&Event::BlobPresent {
+                    digest: &blob.digest,
+                    kind: blob.kind,
+                });
+            }
+            there.push(has);
+        }
+        Ok(there)
+    }
+
+    /// Tells whether it is worth remembering what was sent there.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// Takes all of `bytes`, which ends with success only if size and digest were right.
     fn put_blob(&mut self, blob: &Blob, bytes: &mut dyn Read) -> Result<()>;
 
@@ -82,7 +110,8 @@ pub trait Destination {
         Ok(all)
     }
 
-    /// Takes the manifest, or an index whose manifests it took before. `name`: how it is called there.
+    /// Takes the manifest, or an index whose manifests it took before. `name`: how it is called there; `None`: it is
+    /// one of an index that follows.
     fn put_manifest(&mut self, manifest: &Document, name: Option<&Reference>) -> Result<()>;
 
     /// Everything was given: makes it visible.

@@ -43,7 +43,7 @@ impl Images<'_> {
     }
 
     /// Of a local manifest list, the image for this host.
-    fn instance_here(&self, text: &str, list: &ImageRecord) -> Result<ImageRecord> {
+    pub(super) fn instance_here(&self, text: &str, list: &ImageRecord) -> Result<ImageRecord> {
         let host = Platform::host();
         let entries = list.list.iter().flat_map(|list| &list.entries);
         let best = entries

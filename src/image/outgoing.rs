@@ -1,38 +1,26 @@
 //! An image as it leaves the store.
 //!
 //! An image that is not converted keeps manifest, config and layers bit for bit. One that is converted keeps its
-//! config, hence its id; layers change their compression, and a new manifest is made of the old one.
+//! config, hence its id; layers change their compression, and a new manifest is made of the old one (`convert`).
 
 use std::io::{self, Read};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::blob::LayerRef;
+use super::convert;
 use super::dest::{Blob, Destination, Form, Needs};
 use super::record::ImageRecord;
 use super::reference::Reference;
 use super::{Event, Images, Progress};
 use crate::error::{Error, Kind, Result};
-use crate::registry::Document;
 use crate::registry::event::BlobKind;
+use crate::registry::{Document, Whole};
 use crate::state::digest::Hasher;
+use crate::storage::compress::Compression;
 use crate::storage::{Digest, LayerDigest};
 
-/// `--format` of push and save.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Oci,
-    /// Docker's image manifest version 2, schema 2.
-    V2s2,
-}
-
-/// `--compression-format`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    Gzip,
-    Zstd,
-}
+pub use super::convert::Format;
 
 /// What the user wants changed on the way out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,15 +42,25 @@ pub struct Outgoing {
     pub config: Vec<u8>,
     /// Lowest first.
     pub layers: Vec<OutgoingLayer>,
-    stored: Document,
-    format: Format,
+    pub(super) stored: Document,
+    pub(super) format: Format,
 }
 
 /// One layer and what happens to it.
 #[derive(Debug, Clone)]
 pub struct OutgoingLayer {
     pub layer: LayerRef,
-    pub blob: Blob,
+    /// As the stored manifest has it.
+    pub(super) stored: Blob,
+    /// `None`: it goes as it is.
+    pub(super) change: Option<Change>,
+}
+
+/// What is done to a layer on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Inflate,
+    Compress(Compression, Option<i32>),
 }
 
 /// What was sent in place of an [`Outbound`].
@@ -71,16 +69,18 @@ pub struct Sent {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    pub media_type: String,
 }
 
 /// A blob that is to be sent, not opened yet.
 pub struct Outbound<'a> {
+    /// Of a layer that is compressed on the way: what it is made of.
     pub blob: Blob,
-    from: From<'a>,
+    pub(super) from: From<'a>,
+    pub(super) change: Option<Change>,
 }
 
-enum From<'a> {
+/// Where the bytes are.
+pub(super) enum From<'a> {
     Memory(&'a [u8]),
     Layer(&'a Images<'a>, LayerRef),
 }
@@ -94,15 +94,38 @@ pub struct OpenBlob<'a> {
 }
 
 impl<'a> Outbound<'a> {
-    /// Opens the blob. May fork: for a process with one thread only.
+    /// Opens the blob; one that must be compressed is compressed now, into a file without a name.
+    ///
+    /// May fork: for a process with one thread only.
     pub fn open(self) -> Result<OpenBlob<'a>> {
-        let from: Box<dyn Read + Send + 'a> = match self.from {
-            From::Memory(bytes) => Box::new(bytes),
-            From::Layer(images, layer) => Box::new(images.open_layer(&layer)?),
+        let (blob, from) = match (self.from, self.change) {
+            (From::Memory(bytes), _) => (self.blob, Box::new(bytes) as Box<dyn Read + Send>),
+            (From::Layer(images, layer), None) => {
+                let from = images.open_layer(&layer)?;
+                (self.blob, Box::new(from) as Box<dyn Read + Send>)
+            }
+            (From::Layer(images, layer), Some(Change::Inflate)) => {
+                let from = convert::inflated(images.open_layer(&layer)?, &layer)?;
+                let blob = Blob {
+                    digest: *layer.diff_id.digest(),
+                    size: None,
+                    ..self.blob
+                };
+                (blob, from)
+            }
+            (From::Layer(images, layer), Some(Change::Compress(how, level))) => {
+                let (whole, file) = images.compressed(&layer, how, level)?;
+                let blob = Blob {
+                    digest: whole.digest,
+                    size: Some(whole.size),
+                    ..self.blob
+                };
+                (blob, Box::new(file) as Box<dyn Read + Send>)
+            }
         };
         Ok(OpenBlob {
-            hash: Some(self.blob.digest.hasher()),
-            blob: self.blob,
+            hash: Some(blob.digest.hasher()),
+            blob,
             from,
             passed: 0,
         })
@@ -123,7 +146,6 @@ impl OpenBlob<'_> {
         Ok(Sent {
             digest: self.blob.digest,
             size: self.passed,
-            media_type: self.blob.media_type,
         })
     }
 }
@@ -194,39 +216,26 @@ impl Images<'_> {
         if stored.layers.len() != record.diff_ids.len() || stored.config.digest != id {
             return Err(damaged("it does not fit the image's record".into()));
         }
-        let format = match manifest.media_type.as_str() {
-            V2S2 => Format::V2s2,
-            _ => Format::Oci,
-        };
-        let wanted = needs.format.or(options.format).unwrap_or(format);
-        let plain = needs.layers == Form::Plain;
-        if options.compression.is_some() && !plain {
-            return Err(Error::new(
-                Kind::Unsupported,
-                "compressing layers is not available in this version of pod",
-            ));
-        }
-        let layers = stored
-            .layers
-            .iter()
-            .zip(record.diff_ids.iter().zip(&record.layers))
-            .map(|(layer, (diff_id, chain))| {
-                let from = LayerRef {
+        let mut layers: Vec<OutgoingLayer> = Vec::with_capacity(stored.layers.len());
+        let known = record.diff_ids.iter().zip(&record.layers);
+        for (layer, (diff_id, chain)) in stored.layers.into_iter().zip(known) {
+            layers.push(OutgoingLayer {
+                change: change(convert::compression_of(&layer.media_type), options, needs),
+                layer: LayerRef {
                     digest: LayerDigest::from(layer.digest),
                     diff_id: *diff_id,
                     chain: *chain,
-                };
-                OutgoingLayer {
-                    layer: from,
-                    blob: Blob {
-                        digest: layer.digest,
-                        size: Some(layer.size),
-                        media_type: layer.media_type.clone(),
-                        kind: BlobKind::Layer,
-                    },
-                }
-            })
-            .collect();
+                },
+                stored: Blob {
+                    digest: layer.digest,
+                    size: Some(layer.size),
+                    media_type: layer.media_type,
+                    kind: BlobKind::Layer,
+                },
+            });
+        }
+        let own = Format::of(&manifest.media_type);
+        let format = choose_format(own, &mut layers, options, needs)?;
         Ok(Outgoing {
             id,
             config: self.store.read_blob(&id, None)?,
@@ -236,7 +245,7 @@ impl Images<'_> {
                 media_type: manifest.media_type.clone(),
                 bytes,
             },
-            format: wanted,
+            format,
         })
     }
 
@@ -250,91 +259,152 @@ impl Images<'_> {
         name: Option<&Reference>,
         progress: &mut dyn Progress,
     ) -> Result<Document> {
-        let config = Blob {
-            digest: outgoing.id,
-            size: Some(outgoing.config.len() as u64),
-            media_type: outgoing.config_type(),
-            kind: BlobKind::Config,
-        };
-        let mut missing: Vec<Outbound<'_>> = Vec::new();
-        let mut sent: Vec<Sent> = Vec::new();
+        // The same layer may be there twice: each is looked for and sent once.
+        let mut distinct: Vec<&OutgoingLayer> = Vec::new();
         for layer in &outgoing.layers {
-            sent.push(Sent {
-                digest: layer.blob.digest,
-                size: layer.blob.size.unwrap_or_default(),
-                media_type: layer.blob.media_type.clone(),
-            });
-            if missing.iter().any(|known| known.blob == layer.blob) {
-                continue; // the same layer twice in one image
+            if !distinct
+                .iter()
+                .any(|known| known.layer.digest == layer.layer.digest)
+            {
+                distinct.push(layer);
             }
-            if to.has_blob(&layer.blob)? {
-                progress.event(&Event::BlobPresent {
-                    digest: &layer.blob.digest,
-                    kind: BlobKind::Layer,
-                });
-                continue;
-            }
-            missing.push(Outbound {
-                blob: layer.blob.clone(),
-                from: From::Layer(self, layer.layer.clone()),
-            });
         }
-        if !to.has_blob(&config)? {
+        let mut sent: Vec<Option<Sent>> = vec![None; distinct.len()];
+        let mut sought: Vec<Blob> = Vec::new();
+        let mut of: Vec<usize> = Vec::new();
+        for (at, layer) in distinct.iter().enumerate() {
+            for blob in self.may_be_there(layer, outgoing) {
+                sought.push(blob);
+                of.push(at);
+            }
+        }
+        let config = outgoing.config_blob();
+        sought.push(config.clone());
+        let there = to.has_blobs(&sought, &outgoing.refs(), progress)?;
+        for ((at, blob), there) in of.iter().zip(&sought).zip(&there) {
+            if *there && sent[*at].is_none() {
+                sent[*at] = Some(Sent {
+                    digest: blob.digest,
+                    size: blob.size.unwrap_or_default(),
+                });
+            }
+        }
+        let mut missing: Vec<Outbound<'_>> = Vec::new();
+        let mut waiting: Vec<usize> = Vec::new();
+        for (at, layer) in distinct.iter().enumerate() {
+            if sent[at].is_none() {
+                missing.push(Outbound {
+                    blob: Blob {
+                        media_type: outgoing.layer_type(layer),
+                        ..layer.stored.clone()
+                    },
+                    from: From::Layer(self, layer.layer.clone()),
+                    change: layer.change,
+                });
+                waiting.push(at);
+            }
+        }
+        if !there.last().copied().unwrap_or_default() {
             missing.push(Outbound {
                 blob: config,
                 from: From::Memory(&outgoing.config),
+                change: None,
             });
         }
-        to.put_blobs(missing, progress)?;
+        if !missing.is_empty() {
+            let came = to.put_blobs(missing, progress)?;
+            for (at, came) in waiting.into_iter().zip(came) {
+                sent[at] = Some(came);
+            }
+        }
+        let sent: Vec<Sent> = outgoing
+            .layers
+            .iter()
+            .filter_map(|layer| {
+                let same = |known: &OutgoingLayer| known.layer.digest == layer.layer.digest;
+                sent[distinct.iter().position(|known| same(known))?].clone()
+            })
+            .collect();
         progress.event(&Event::WritingManifest);
         let manifest = outgoing.manifest(&sent)?;
         to.put_manifest(&manifest, name)?;
+        if to.remembers() {
+            self.remember_sent(outgoing, &sent, &to.place());
+        }
         Ok(manifest)
+    }
+
+    /// The blobs, one of which makes sending the layer unnecessary.
+    fn may_be_there(&self, layer: &OutgoingLayer, outgoing: &Outgoing) -> Vec<Blob> {
+        let media_type = outgoing.layer_type(layer);
+        match layer.change {
+            None => vec![Blob {
+                media_type,
+                ..layer.stored.clone()
+            }],
+            Some(Change::Inflate) => vec![Blob {
+                digest: *layer.layer.diff_id.digest(),
+                size: None,
+                media_type,
+                kind: BlobKind::Layer,
+            }],
+            Some(Change::Compress(how, level)) => self
+                .compressed_before(&layer.layer.diff_id, how, level)
+                .into_iter()
+                .map(|Whole { digest, size }| Blob {
+                    digest,
+                    size: Some(size),
+                    media_type: media_type.clone(),
+                    kind: BlobKind::Layer,
+                })
+                .collect(),
+        }
     }
 }
 
-const V2S2: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const V2S2_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
-const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-
-impl Outgoing {
-    fn config_type(&self) -> String {
-        match self.format {
-            Format::Oci => OCI_CONFIG,
-            Format::V2s2 => V2S2_CONFIG,
-        }
-        .to_owned()
+/// What a layer of compression `is` must go through.
+fn change(is: Option<Compression>, options: &OutgoingOptions, needs: &Needs) -> Option<Change> {
+    let wanted = options.compression.unwrap_or(Compression::Gzip);
+    let compress = Some(Change::Compress(wanted, options.level));
+    match (needs.layers, is) {
+        (Form::Plain, Some(_)) => Some(Change::Inflate),
+        (Form::Plain, None) => None,
+        (_, Some(is)) if options.force && options.compression.is_some() => match is == wanted {
+            true => None,
+            false => compress,
+        },
+        (_, Some(_)) => None,
+        (Form::Compressed, None) => compress,
+        (Form::Preserved, None) => options.compression.and(compress),
     }
+}
 
-    /// The manifest of what was sent: the stored bytes where nothing changed.
-    fn manifest(&self, sent: &[Sent]) -> Result<Document> {
-        let unchanged = self.layers.iter().zip(sent).all(|(layer, sent)| {
-            *layer.layer.digest.digest() == sent.digest && layer.blob.media_type == sent.media_type
-        });
-        let own = match self.format {
-            Format::Oci => OCI,
-            Format::V2s2 => V2S2,
-        };
-        if unchanged && self.stored.media_type == own {
-            return Ok(self.stored.clone());
-        }
-        let mut value: Value = serde_json::from_slice(&self.stored.bytes).map_err(|err| {
-            let text = format!("read the manifest {}: {err}", self.stored.digest);
-            Error::new(Kind::Corrupt, text)
-        })?;
-        value["mediaType"] = json!(own);
-        value["config"]["mediaType"] = json!(self.config_type());
-        value["layers"] = sent
-            .iter()
-            .map(|sent| json!({"mediaType": sent.media_type, "digest": sent.digest, "size": sent.size}))
-            .collect();
-        let bytes = serde_json::to_vec(&value)
-            .map_err(|err| Error::new(Kind::System, format!("write a manifest: {err}")))?;
-        Ok(Document {
-            digest: Digest::sha256_of(&bytes),
-            media_type: own.to_owned(),
-            bytes,
-        })
+/// Decides the format. Docker's has no name for zstd: such layers become gzip, unless zstd is what was asked for.
+fn choose_format(
+    own: Format,
+    layers: &mut [OutgoingLayer],
+    options: &OutgoingOptions,
+    needs: &Needs,
+) -> Result<Format> {
+    let zstd = |layer: &OutgoingLayer| match layer.change {
+        None => convert::compression_of(&layer.stored.media_type) == Some(Compression::Zstd),
+        Some(Change::Compress(how, _)) => how == Compression::Zstd,
+        Some(Change::Inflate) => false,
+    };
+    let insisted = needs.format.or(options.format);
+    if !layers.iter().any(zstd) {
+        return Ok(insisted.unwrap_or(own));
     }
+    if insisted != Some(Format::V2s2) {
+        return Ok(Format::Oci);
+    }
+    if options.compression == Some(Compression::Zstd) {
+        return Err(Error::usage(
+            "compression using zstd is not possible with manifest type v2s2: use --format oci",
+        ));
+    }
+    for layer in layers.iter_mut().filter(|layer| zstd(layer)) {
+        layer.change = Some(Change::Compress(Compression::Gzip, options.level));
+    }
+    Ok(Format::V2s2)
 }

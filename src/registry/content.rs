@@ -243,6 +243,9 @@ impl ContentWriter {
 
 impl Write for ContentWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.tell.is_closed() {
+            return Err(io::ErrorKind::BrokenPipe.into()); // nobody sends it any more
+        }
         self.file.write_all_at(bytes, self.len)?;
         self.hash.update(bytes);
         self.len += bytes.len() as u64;

@@ -26,6 +26,8 @@ pub enum Event<'a> {
         from: &'a str,
         why: &'a str,
     },
+    /// The image that is sent was found.
+    GettingSource,
     /// A blob will be fetched; `have` of its `size` bytes are here from an earlier try.
     BlobStarted {
         digest: &'a Digest,

@@ -1,4 +1,4 @@
-//! Compresses a stream on all cores, in constant memory.
+//! Compresses a stream on all cores, in constant memory; and undoes it.
 //!
 //! The stream is cut into blocks that are compressed apart and written in order. Gzip: one member, whose blocks end on
 //! a byte (a sync flush) and know the 32 KiB before them as dictionary, so that little is lost by the cuts (RFC 1951,
@@ -6,11 +6,12 @@
 //! and the level alone, not on how many threads there were.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
+use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, Crc, FlushCompress, Status};
 
 /// How a layer travels.
@@ -56,6 +57,19 @@ impl Compression {
             Self::Zstd => 4 * 1024 * 1024,
         }
     }
+}
+
+/// Undoes gzip or zstd; what is neither is passed on.
+///
+/// From the first bytes, not from a media type: that may be wrong, and the unpacker goes by the bytes too.
+pub fn inflate<'a>(mut from: impl BufRead + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    Ok(match from.fill_buf()? {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(from)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(from)?)
+        }
+        _ => Box::new(from),
+    })
 }
 
 struct Job {

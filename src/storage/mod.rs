@@ -8,7 +8,7 @@
 //!         tree/                  the layer unpacked, in overlay's `userxattr` form
 //!         meta.json              LayerMeta
 //!         owners                 ids the file system could not hold (single-id mode)
-//!       images/ tags/            records of `image`
+//!       images/ tags/ sent/      records of `image`
 //!       containers/              of `container`
 //!       overlay.json             whether native overlay works here (`overlay`)
 //!       staging/                 whatever is not finished; absent when there is nothing

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -151,6 +152,27 @@ impl Store {
             }
         }
         Ok(pins)
+    }
+
+    /// A file without a name, for what is needed only until this process ends.
+    pub fn scratch(&self) -> Result<fs::File> {
+        self.in_staging(
+            || "make a temporary file",
+            |staging| {
+                let mut options = fs::OpenOptions::new();
+                options.read(true).write(true).mode(0o600);
+                match options.clone().custom_flags(libc::O_TMPFILE).open(staging) {
+                    // Not every file system can do that: NFS and old overlays cannot.
+                    Err(err) if err.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                        let path = staging.join(format!("{}.tmp", unique_name()));
+                        let file = options.create_new(true).open(&path)?;
+                        fs::remove_file(&path)?;
+                        Ok(file)
+                    }
+                    done => done,
+                }
+            },
+        )
     }
 
     /// Runs `work` with the staging directory, making that if need be.

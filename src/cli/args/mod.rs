@@ -11,6 +11,7 @@ pub mod global;
 pub mod later;
 pub mod mounts;
 pub mod namespaces;
+pub mod outgoing;
 pub mod registry;
 pub mod request;
 pub mod security;

@@ -77,21 +77,33 @@ impl PlatformArgs {
 
 impl RegistryArgs {
     pub fn options(&self, platform: &PlatformArgs) -> Result<PullOptions> {
+        Ok(PullOptions {
+            platform: platform.request()?,
+            access: self.reach()?,
+            signature_policy: value::given(&self.signature_policy),
+        })
+    }
+
+    /// For commands that let nothing in, and have no use for a policy.
+    pub fn access(&self) -> Result<AccessOptions> {
+        if self.signature_policy.is_some() {
+            return Err(Error::usage("unknown flag: --signature-policy"));
+        }
+        self.reach()
+    }
+
+    fn reach(&self) -> Result<AccessOptions> {
         let credentials = match self.creds.as_deref() {
             None | Some("") => None,
             Some(text) => Some(Credentials::parse(text)?),
         };
-        Ok(PullOptions {
-            platform: platform.request()?,
-            access: AccessOptions {
-                credentials,
-                authfile: value::given(&self.authfile),
-                cert_dir: value::given(&self.cert_dir),
-                tls_verify: self.tls_verify,
-                retry: self.retry,
-                retry_delay: self.retry_delay,
-            },
-            signature_policy: value::given(&self.signature_policy),
+        Ok(AccessOptions {
+            credentials,
+            authfile: value::given(&self.authfile),
+            cert_dir: value::given(&self.cert_dir),
+            tls_verify: self.tls_verify,
+            retry: self.retry,
+            retry_delay: self.retry_delay,
         })
     }
 }

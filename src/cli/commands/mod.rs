@@ -30,6 +30,7 @@ mod mount;
 mod port;
 mod ps;
 mod pull;
+mod push;
 mod rename;
 mod restart;
 mod rm;
@@ -326,6 +327,13 @@ pub const COMMANDS: &[Entry] = &[
         load::LoadArgs
     ),
     entry!(
+        ["push", "image push"],
+        Images,
+        "Send an image to a registry, an archive or a directory",
+        "IMAGE [DESTINATION]",
+        push::PushArgs
+    ),
+    entry!(
         ["images", "image ls", "image list"],
         Images,
         "List images",
@@ -488,7 +496,6 @@ const LATER: &[&str] = &[
     "pause",
     "play",
     "pod",
-    "push",
     "quadlet",
     "search",
     "secret",
