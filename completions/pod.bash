@@ -100,6 +100,9 @@ _pod() {
             pod,save)
                 cmd="pod__subcmd__save"
                 ;;
+            pod,search)
+                cmd="pod__subcmd__search"
+                ;;
             pod,start)
                 cmd="pod__subcmd__start"
                 ;;
@@ -244,6 +247,9 @@ _pod() {
             pod__subcmd__image,save)
                 cmd="pod__subcmd__image__subcmd__save"
                 ;;
+            pod__subcmd__image,search)
+                cmd="pod__subcmd__image__subcmd__search"
+                ;;
             pod__subcmd__image,tag)
                 cmd="pod__subcmd__image__subcmd__tag"
                 ;;
@@ -275,7 +281,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount unshare ps logs inspect port pull save load push images tag untag history rmi login logout info system version image container"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount unshare ps logs inspect port pull save load push images tag untag history rmi search login logout info system version image container"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2045,7 +2051,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image)
-            opts="-h --help diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists"
+            opts="-h --help diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2420,6 +2426,52 @@ _pod() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__search)
+            opts="-f -h --authfile --cert-dir --compatible --creds --filter --format --limit --list-tags --no-trunc --tls-verify --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3348,6 +3400,52 @@ _pod() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__search)
+            opts="-f -h --authfile --cert-dir --compatible --creds --filter --format --limit --list-tags --no-trunc --tls-verify --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

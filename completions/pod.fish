@@ -56,6 +56,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "tag" -d 'Give an image more
 complete -c pod -n "__fish_pod_needs_command" -f -a "untag" -d 'Take names from an image, or all of them'
 complete -c pod -n "__fish_pod_needs_command" -f -a "history" -d 'Show how an image was made'
 complete -c pod -n "__fish_pod_needs_command" -f -a "rmi" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_needs_command" -f -a "search" -d 'Search registries for images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c pod -n "__fish_pod_needs_command" -f -a "logout" -d 'Log out of a registry'
 complete -c pod -n "__fish_pod_needs_command" -f -a "info" -d 'Show this host, the store and the settings in force'
@@ -393,6 +394,17 @@ complete -c pod -n "__fish_pod_using_subcommand rmi" -s f -l force -d 'Also remo
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s i -l ignore -d 'A missing image is no error'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -l no-prune -d 'Keep parents without a name'
 complete -c pod -n "__fish_pod_using_subcommand rmi" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand search" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand search" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand search" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand search" -s f -l filter -d 'Show only what matches (can be repeated): stars=N, is-official, is-automated' -r
+complete -c pod -n "__fish_pod_using_subcommand search" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand search" -l limit -d 'Results of each registry (default: 25)' -r
+complete -c pod -n "__fish_pod_using_subcommand search" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand search" -l compatible -d 'Show stars and whether images are official or automated, as Docker does'
+complete -c pod -n "__fish_pod_using_subcommand search" -l list-tags -d 'List the tags of one repository'
+complete -c pod -n "__fish_pod_using_subcommand search" -l no-trunc -d 'Show descriptions in full'
+complete -c pod -n "__fish_pod_using_subcommand search" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand login" -l authfile -d 'File to store the login in, instead of ${XDG_RUNTIME_DIR}/containers/auth.json' -r -F
 complete -c pod -n "__fish_pod_using_subcommand login" -l compat-auth-file -d 'Docker\'s config.json to store the login in, as Docker does' -r -F
 complete -c pod -n "__fish_pod_using_subcommand login" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
@@ -423,26 +435,27 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "search" -d 'Search registries for images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from mount" -l format -d 'Print "json" instead of lines' -r
@@ -530,6 +543,17 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'A missing image is no error'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-prune -d 'Keep parents without a name'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -s f -l filter -d 'Show only what matches (can be repeated): stars=N, is-official, is-automated' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l format -d 'Go template, or json' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l limit -d 'Results of each registry (default: 25)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l compatible -d 'Show stars and whether images are official or automated, as Docker does'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l list-tags -d 'List the tags of one repository'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -l no-trunc -d 'Show descriptions in full'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from search" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from prune" -l filter -d 'Remove only what matches (can be repeated): label, until, and the other filters of images' -r

@@ -197,6 +197,14 @@ impl Registries {
         Ok(())
     }
 
+    /// Registries that are searched: as for short names Docker Hub where no file says anything.
+    pub fn searched(&self) -> Vec<String> {
+        match &self.search {
+            Some(search) => search.clone(),
+            None => vec!["docker.io".to_owned()],
+        }
+    }
+
     /// Registries that are asked for short names, as the files say; none: Docker Hub.
     pub fn search(&self) -> &[String] {
         self.search.as_deref().unwrap_or_default()

@@ -2,6 +2,7 @@
 //! policy lets an image in.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::reference::Reference;
 use super::{AccessOptions, Images};
@@ -59,7 +60,9 @@ pub(super) fn client(me: &Identity, options: &AccessOptions) -> Result<Client> {
         .into_iter()
         .chain(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from))
         .collect();
+    let defaults = TransportSettings::default();
     let transport = TransportSettings {
+        stall_timeout: stall_timeout().unwrap_or(defaults.stall_timeout),
         cert_dir: options.cert_dir.clone(),
         certs_d,
         proxies: ProxySettings {
@@ -67,7 +70,7 @@ pub(super) fn client(me: &Identity, options: &AccessOptions) -> Result<Client> {
             https: proxies.https,
             no_proxy: proxies.no_proxy,
         },
-        ..TransportSettings::default()
+        ..defaults
     };
     let retry = RetrySettings {
         retries: options
@@ -85,6 +88,13 @@ pub(super) fn client(me: &Identity, options: &AccessOptions) -> Result<Client> {
             _ => defaults.parallel,
         },
     }))
+}
+
+/// `POD_STALL_TIMEOUT`: the seconds that a registry may be silent for.
+fn stall_timeout() -> Option<Duration> {
+    let text = std::env::var("POD_STALL_TIMEOUT").ok()?;
+    let seconds: u64 = text.parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// Who can serve `reference`: mirrors first, the registry itself last.

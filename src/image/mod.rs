@@ -24,6 +24,7 @@ mod record;
 mod remove;
 mod resolve;
 mod round;
+pub mod search;
 mod sent;
 pub mod source;
 pub mod transport;

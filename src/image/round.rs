@@ -188,11 +188,17 @@ impl Images<'_> {
             Err(err) => {
                 // What is worth it is kept for a later try; on a full disk it would be in the way of whatever comes.
                 let full = err.kind() == Kind::NoSpace;
-                arrivals
-                    .into_iter()
-                    .filter_map(|arrival| arrival.staged)
-                    .filter(|staged| full || staged.len() < WORTH_KEEPING)
-                    .for_each(StagedBlob::discard);
+                // What was found here may be the cause: it would fail again for ever.
+                let corrupt = err.kind() == Kind::Corrupt;
+                for arrival in arrivals {
+                    let Some(staged) = arrival.staged else {
+                        continue;
+                    };
+                    let suspect = corrupt && arrival.resumed;
+                    if full || suspect || staged.len() < WORTH_KEEPING {
+                        staged.discard();
+                    }
+                }
                 return Err(err);
             }
         };

@@ -212,12 +212,12 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Fetches small documents, with retries.
-struct Fetch<'a> {
-    client: &'a Client,
-    transport: &'a Transport<'a>,
-    session: &'a Session,
-    known: Known<'a>,
-    progress: &'a mut dyn Progress,
+pub(super) struct Fetch<'a> {
+    pub(super) client: &'a Client,
+    pub(super) transport: &'a Transport<'a>,
+    pub(super) session: &'a Session,
+    pub(super) known: Known<'a>,
+    pub(super) progress: &'a mut dyn Progress,
 }
 
 impl Fetch<'_> {
@@ -314,7 +314,7 @@ impl Fetch<'_> {
     }
 
     /// The bytes, checked, and their Content-Type.
-    async fn document(
+    pub(super) async fn document(
         &mut self,
         ask: Ask<'_>,
         digest: Option<Digest>,
@@ -336,7 +336,7 @@ impl Fetch<'_> {
         }
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         ask: Ask<'_>,
         digest: Option<Digest>,

@@ -19,6 +19,7 @@ pub mod platform;
 mod push;
 pub mod reference;
 mod retry;
+mod search;
 mod session;
 mod status;
 #[cfg(test)]
@@ -33,4 +34,5 @@ pub use content::{Content, ContentWriter, Whole};
 pub use manifest::{Document, Layer, MAX_DOCUMENT, check_depth};
 pub use push::{Sought, Target, UploadJob};
 pub use retry::RetrySettings;
+pub use search::Found;
 pub use transport::{ProxySettings, TransportSettings};

@@ -174,7 +174,7 @@ impl Session {
         transport: &Transport<'_>,
         call: Call<'_>,
     ) -> Attempt<Response> {
-        let mut first = true;
+        let mut renewed = false;
         loop {
             let authorization = self.authorization(call.also);
             let (response, at_home) = self.follow(transport, call, authorization.as_ref()).await?;
@@ -182,13 +182,13 @@ impl Session {
             if status.is_success() {
                 return Ok(response);
             }
-            if status == StatusCode::UNAUTHORIZED && at_home && first {
-                first = false;
+            if status == StatusCode::UNAUTHORIZED && at_home && !renewed {
                 let _renewing = self.renewing.lock().await;
                 // Somebody else got a new one meanwhile: then that is worth a try.
                 if self.authorization(call.also) != authorization {
                     continue;
                 }
+                renewed = true;
                 let challenges: Vec<Challenge> = response
                     .headers()
                     .get_all(WWW_AUTHENTICATE)

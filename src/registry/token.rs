@@ -146,7 +146,7 @@ fn scopes(of: [Option<&str>; 3]) -> Vec<&str> {
     all
 }
 
-fn encode_form(pairs: &[(&str, &str)]) -> String {
+pub(super) fn encode_form(pairs: &[(&str, &str)]) -> String {
     // The form encoding is the query's; `Url` is the encoder at hand.
     let mut url = Url::parse("http://x/").expect("a constant URL");
     url.query_pairs_mut().extend_pairs(pairs);

@@ -17,7 +17,7 @@ fn guarded() -> (TestHome, Registry) {
     let home = TestHome::new();
     let registry = Registry::guarded(Guard {
         login: Some(("me", "secret")),
-        tls: false,
+        ..Guard::default()
     });
     home.trust(&registry.address());
     (home, registry)

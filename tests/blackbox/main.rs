@@ -17,6 +17,7 @@ mod lifecycle;
 mod login;
 mod net;
 mod pull;
+mod registry;
 mod rename;
 mod run;
 mod security;

@@ -221,7 +221,7 @@ fn a_login_is_read_where_podman_and_docker_keep_it() {
     let mut home = TestHome::new();
     let registry = Registry::guarded(Guard {
         login: Some(("me", "secret")),
-        tls: false,
+        ..Guard::default()
     });
     let at = registry.address();
     let from = format!("oci:{}:latest", images::busybox_layout().display());
@@ -257,8 +257,8 @@ fn a_login_is_read_where_podman_and_docker_keep_it() {
 fn tls_is_checked_against_the_trusted_authorities() {
     let home = TestHome::new();
     let registry = Registry::guarded(Guard {
-        login: None,
         tls: true,
+        ..Guard::default()
     });
     let at = registry.address();
     let from = format!("oci:{}:latest", images::busybox_layout().display());

@@ -23,6 +23,8 @@ pub struct Guard<'a> {
     pub login: Option<(&'a str, &'a str)>,
     /// TLS with a certificate of an authority made for the test.
     pub tls: bool,
+    /// With `tls`: only who shows the client's certificate of that authority is let in.
+    pub client_cert: bool,
 }
 
 impl Registry {
@@ -68,8 +70,12 @@ impl Registry {
         let mut ca = None;
         if guard.tls {
             let authority = make_certificates(&scratch);
+            let clients = match guard.client_cert {
+                true => format!(", clientcas: [{}]", authority.display()),
+                false => String::new(),
+            };
             config += &format!(
-                "  tls: {{certificate: {0}/server.crt, key: {0}/server.key}}\n",
+                "  tls: {{certificate: {0}/server.crt, key: {0}/server.key{clients}}}\n",
                 scratch.display()
             );
             ca = Some(authority);
@@ -134,7 +140,9 @@ fn make_certificates(dir: &Path) -> PathBuf {
         openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pod-tests -keyout ca.key -out ca.crt
         openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout server.key -out server.csr
         printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\\n' > san
-        openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt";
+        openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt
+        openssl req -newkey rsa:2048 -nodes -subj /CN=client -keyout client.key -out client.csr
+        openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out client.crt";
     tool(["sh", "-c", script, &dir.display().to_string()]);
     dir.join("ca.crt")
 }

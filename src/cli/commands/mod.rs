@@ -37,6 +37,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod search;
 mod start;
 mod stop;
 mod system_df;
@@ -373,6 +374,13 @@ pub const COMMANDS: &[Entry] = &[
         rmi::RmiArgs
     ),
     entry!(
+        ["search", "image search"],
+        Images,
+        "Search registries for images",
+        "TERM",
+        search::SearchArgs
+    ),
+    entry!(
         ["login"],
         System,
         "Log in to a registry",
@@ -497,7 +505,6 @@ const LATER: &[&str] = &[
     "play",
     "pod",
     "quadlet",
-    "search",
     "secret",
     "stats",
     "top",

@@ -25,6 +25,9 @@ pub struct PullArgs {
     registry: RegistryArgs,
     #[command(flatten)]
     platform: PlatformArgs,
+    /// Does nothing; Docker has it
+    #[arg(long, hide = true)]
+    disable_content_trust: bool,
     #[command(flatten)]
     _refused: RefusedArgs,
     /// Images, by name, tag or digest
@@ -32,10 +35,7 @@ pub struct PullArgs {
     names: Vec<String>,
 }
 
-const REFUSED: &[Later] = &[
-    Later::value("decryption-key"),
-    Later::switch("disable-content-trust"),
-];
+const REFUSED: &[Later] = &[Later::value("decryption-key")];
 
 refused! {
     /// Podman's other flags of `pull`.
