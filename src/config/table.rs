@@ -1,5 +1,7 @@
 //! Typed reading of a parsed TOML file: a wrong type is an error that names file and key.
 
+use std::borrow::Cow;
+
 use toml::{Table, Value};
 
 use crate::error::{Error, Kind, Result};
@@ -21,6 +23,7 @@ pub struct List {
 
 /// Parses the text of `file`; the error is one line.
 pub fn parse(text: &str, file: &str) -> Result<Table> {
+    let text = &*without_comments(text);
     text.parse::<Table>().map_err(|err| {
         let line = err.span().map_or(0, |span| {
             text[..span.start.min(text.len())].matches('\n').count() + 1
@@ -33,6 +36,23 @@ pub fn parse(text: &str, file: &str) -> Result<Table> {
             ),
         )
     })
+}
+
+/// Empties the lines that are only a comment: distributions ship files of nothing else, and the parser would keep a
+/// record of each. Lines keep their numbers. A text that may hold a string of several lines is left as it is.
+fn without_comments(text: &str) -> Cow<'_, str> {
+    let comment = |line: &str| line.trim_start().starts_with('#');
+    if text.contains("\"\"\"") || text.contains("'''") {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        match comment(line) {
+            true => kept.push('\n'),
+            false => kept.push_str(line),
+        }
+    }
+    Cow::Owned(kept)
 }
 
 impl<'a> Section<'a> {
@@ -156,5 +176,24 @@ fn article(value: &Value) -> String {
         Value::Datetime(_) => "a date".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Table(_) => "a section".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_comment_are_not_parsed() {
+        for (text, want) in [
+            ("# a\n\t# b\nx = 1 # c\n", "\n\nx = 1 # c\n"),
+            ("x = [\n# a\n\"#\"]", "x = [\n\n\"#\"]"),
+            ("x = '''\n# text\n'''", "x = '''\n# text\n'''"),
+            ("", ""),
+        ] {
+            assert_eq!(without_comments(text), want);
+        }
+        let err = parse("# a\n# b\nx = \n", "f").unwrap_err();
+        assert!(err.to_string().starts_with("read f: line 3: "), "{err}");
     }
 }
