@@ -19,6 +19,8 @@ use crate::runtime::spec::{
     namespace, readonly_paths, rlimit,
 };
 use crate::runtime::{Rootfs, UserPlan};
+use crate::storage::Store;
+use crate::userns::map::Extent;
 
 use super::engine::Containers;
 use super::merge::clean_target;
@@ -114,12 +116,13 @@ impl Containers {
             Some(dir) => Rootfs::Dir(dir.clone()),
             None => {
                 let dir = self.dir(&record.id);
+                let layers = record.layers.iter();
+                let mut lower: Vec<_> = layers.map(|dir| self.dirs.store.join(dir)).collect();
+                if uses_mount_points(record) {
+                    lower.push(Store::mount_points_of(&self.dirs.store));
+                }
                 Rootfs::Overlay {
-                    lower: record
-                        .layers
-                        .iter()
-                        .map(|layer| self.dirs.store.join(layer))
-                        .collect(),
+                    lower,
                     upper: dir.join("upper"),
                     work: dir.join("work"),
                     volatile: record.request.auto_remove,
@@ -289,6 +292,16 @@ impl Containers {
 }
 
 /// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
+/// Everything in the layer of mount points will be covered, and belongs to root inside.
+pub(super) fn uses_mount_points(record: &Record) -> bool {
+    let root_is = |map: &[Extent], id| map.iter().any(|e| e.inside == 0 && e.outside == id);
+    record.request.rootfs.is_none()
+        && !record.request.no_hosts
+        && !record.request.no_hostname
+        && root_is(&record.ids.uids, rustix::process::geteuid().as_raw())
+        && root_is(&record.ids.gids, rustix::process::getegid().as_raw())
+}
+
 fn user_of(record: &Record) -> String {
     let own = |map: &[crate::userns::map::Extent], id: u32| {
         map.iter()

@@ -25,7 +25,7 @@ use super::options::{AttachOptions, RunOutcome, StartOptions};
 use super::protocol::{self, FrameKind, Wants};
 use super::record::{Record, State, Status};
 use super::request::{CreateRequest, LogDriver};
-use super::spec::Plan;
+use super::spec::{Plan, uses_mount_points};
 use crate::runtime::StdioPlan;
 
 /// Size of a terminal nobody looks at.
@@ -164,6 +164,9 @@ impl Start<'_> {
         let request = &self.record.request;
         let passthrough = request.log.driver == LogDriver::Passthrough;
         files::prepare(self.engine, self.record, self.network.status())?;
+        if uses_mount_points(self.record) {
+            Store::open(&self.engine.dirs)?.make_mount_points()?;
+        }
         let size = attach
             .and_then(|a| terminal_size(&a.terminal))
             .unwrap_or(NO_TERMINAL);

@@ -10,6 +10,7 @@
 //!         owners                 ids the file system could not hold (single-id mode)
 //!       images/ tags/ sent/      records of `image`
 //!       containers/              of `container`
+//!       mount-points/            lowest layer of every container (`mount_points`)
 //!       overlay.json             whether native overlay works here (`overlay`)
 //!       staging/                 whatever is not finished; absent when there is nothing
 //!         <algorithm>-<hex>.part   a blob on its way, locked by who fetches it; its length is the state
@@ -27,6 +28,7 @@ mod blobs;
 pub mod compress;
 mod gc;
 mod layers;
+mod mount_points;
 pub mod mounted;
 pub mod overlay;
 pub mod pack;

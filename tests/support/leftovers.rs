@@ -159,10 +159,13 @@ pub struct Snapshot {
     pub files: BTreeSet<String>,
 }
 
-/// Files an empty store may keep: locks, the record of what the host can do, the version.
+/// Files an empty store may keep: locks, the record of what the host can do, the version, mount points.
 fn is_kept_when_empty(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.ends_with(".lock") || matches!(name, "lock" | "version" | "probe.json" | "pasta.json")
+    let of_every_container = path.contains("/pod/mount-points/");
+    of_every_container
+        || name.ends_with(".lock")
+        || matches!(name, "lock" | "version" | "probe.json" | "pasta.json")
 }
 
 fn mounts_below(dir: &Path) -> BTreeSet<String> {
