@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
+use crate::sys;
+
 use commands::{COMMANDS, Entry, Group};
 use context::Context;
 use exit::{Failed, Outcome, Status};
@@ -34,6 +36,7 @@ use output::Printer;
 
 /// Runs one command line and returns the exit status of the process.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
+    sys::memory::grow_in_large_steps();
     let mut out = Printer::stdout();
     let outcome = dispatch(argv, &mut out);
     let flushed = out.flush();

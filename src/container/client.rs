@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
@@ -198,14 +199,11 @@ impl Connection {
 
     /// Reads once; `false`: end of the connection.
     fn fill(&mut self) -> Result<bool> {
-        let mut buffer = [0u8; 32 * 1024];
         loop {
-            match rustix::io::read(&self.sock, &mut buffer) {
+            self.inbox.reserve(32 * 1024);
+            match rustix::io::read(&self.sock, spare_capacity(&mut self.inbox)) {
                 Ok(0) | Err(Errno::CONNRESET) => return Ok(false),
-                Ok(n) => {
-                    self.inbox.extend_from_slice(&buffer[..n]);
-                    return Ok(true);
-                }
+                Ok(_) => return Ok(true),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno).tried(|| "read from the container's monitor"),
             }
@@ -270,6 +268,7 @@ impl Session<'_> {
         };
         let mut scanner = DetachScanner::new(keys);
         let mut outlets = [Outlet::default(), Outlet::default()];
+        let mut typed = Vec::new();
         let mut exit = None;
         // The first output may have come in one read with the answer to the start; poll would not tell of it.
         take_frames(connection, &mut outlets, &mut exit)?;
@@ -344,11 +343,12 @@ impl Session<'_> {
                 }
             }
             if may_send && ready.get(4).is_some_and(|events| !events.is_empty()) {
-                let mut buffer = [0u8; 16 * 1024];
-                match rustix::io::read(self.terminal.stdin, &mut buffer) {
+                typed.clear();
+                typed.reserve(16 * 1024);
+                match rustix::io::read(self.terminal.stdin, spare_capacity(&mut typed)) {
                     Ok(n) if n > 0 => {
                         let mut passed = Vec::with_capacity(n);
-                        let detach = scanner.scan(&buffer[..n], &mut passed);
+                        let detach = scanner.scan(&typed, &mut passed);
                         if !passed.is_empty() {
                             connection.queue(FrameKind::Stdin, &passed);
                         }

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,15 @@ use super::watch::wait_readable;
 
 /// How long `rm` waits for another command on the same container.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// What overlay leaves of a container that changed nothing; `incompat` is its mark of a volatile upper directory.
+const UNCHANGED: [&str; 5] = [
+    "work/work/incompat/volatile",
+    "work/work/incompat",
+    "work/work",
+    "work",
+    "upper",
+];
 
 impl Container {
     /// Running without `force`: `Kind::InUse`. A container somebody else removes meanwhile is removed.
@@ -91,6 +101,13 @@ impl Container {
 
     /// Removes a container that does not run, under its lock.
     pub(super) fn remove_locked(&self, lock: Lock) -> Result<()> {
+        let forgotten = self.forget();
+        let removed = self.engine.remove_rest(&self.record.id, lock);
+        forgotten.and(removed)
+    }
+
+    /// The part of a removal that others see: from here on there is no such container and its name is free.
+    pub(super) fn forget(&self) -> Result<()> {
         self.end_helper();
         for needed in &self.record.dependencies {
             let mark = self
@@ -105,8 +122,14 @@ impl Container {
         {
             let _ = fs::remove_file(path); // the user may have removed it
         }
-        self.engine
-            .remove_files(&self.record.id, Some(&self.record.name), lock)
+        self.engine.forget(&self.record.id, Some(&self.record.name))
+    }
+
+    /// Its program changed nothing: what is left to remove is a few empty directories.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let dir = self.dir();
+        let empty = |name| fs::read_dir(dir.join(name)).is_ok_and(|mut dir| dir.next().is_none());
+        self.record.volumes.is_empty() && empty("upper")
     }
 
     fn check_dependents(&self) -> Result<()> {
@@ -145,27 +168,34 @@ impl Container {
 
 impl Containers {
     /// Removes everything a container has on disk. `name: None`: the record is gone, look for the name's link.
-    ///
-    /// The lock is held until its own file is gone, so that whoever sees it free finds no record.
     pub(super) fn remove_files(&self, id: &str, name: Option<&str>, lock: Lock) -> Result<()> {
+        let forgotten = self.forget(id, name);
+        forgotten.and(self.remove_rest(id, lock))
+    }
+
+    fn forget(&self, id: &str, name: Option<&str>) -> Result<()> {
+        let removed = unlink(&self.dir(id).join("config.json"));
+        match name.map(|name| self.release_name(name, id)) {
+            Some(Ok(true)) => removed,
+            Some(Err(err)) => removed.and(Err(err)),
+            // The record is gone, or was renamed since the caller read it.
+            None | Some(Ok(false)) => {
+                self.release_names_of(id);
+                removed
+            }
+        }
+    }
+
+    /// What a container without record still has. The lock is held until its own file is gone, so that whoever sees
+    /// it free finds no record.
+    pub(super) fn remove_rest(&self, id: &str, lock: Lock) -> Result<()> {
         let dir = self.dir(id);
         let mut failures = Failures::default();
-        failures.keep(unlink(&dir.join("config.json")));
-        match name {
-            Some(name) => match self.release_name(name, id) {
-                Ok(true) => {}
-                Ok(false) => self.release_names_of(id), // renamed since the caller read the record
-                Err(err) => failures.push(err),
-            },
-            None => self.release_names_of(id),
-        }
         for name in ["state.json", "ctr.log", "ctr.log.1"] {
             failures.keep(unlink(&dir.join(name)));
         }
         // The usual container changed nothing: a few rmdirs are all. `owner` goes last, a sweep needs it.
-        let empty = ["work/work", "work", "upper"]
-            .iter()
-            .all(|name| rmdir(&dir.join(name)));
+        let empty = UNCHANGED.iter().all(|name| rmdir_closed(&dir.join(name)));
         let gone =
             empty && holds_only_owner(&dir) && unlink(&dir.join("owner")).is_ok() && rmdir(&dir);
         if !gone {
@@ -228,6 +258,20 @@ fn unlink(path: &Path) -> Result<()> {
         Ok(()) => Ok(()),
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
         Err(err) => Err(Error::io(&err, format!("remove {}", path.display()))),
+    }
+}
+
+/// [`rmdir`], also below directories that overlay lets nobody into.
+fn rmdir_closed(path: &Path) -> bool {
+    match fs::remove_dir(path) {
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+            let private = fs::Permissions::from_mode(0o700);
+            let above: Vec<_> = path.ancestors().skip(1).take(2).collect();
+            let opened = |dir: &&Path| fs::set_permissions(dir, private.clone()).is_ok();
+            above.iter().rev().all(opened) && rmdir(path)
+        }
+        Err(err) => err.kind() == ErrorKind::NotFound,
+        Ok(()) => true,
     }
 }
 

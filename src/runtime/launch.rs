@@ -43,8 +43,9 @@ pub struct Starting {
 /// Makes the namespaces and returns as soon as they can be joined, so that the caller starts the network while the
 /// container does its mounts.
 ///
+/// `meanwhile` is the caller's work that can be done while the ids are being mapped; its failure ends the start.
 /// For a process with one thread only. Nothing is left behind on failure.
-pub fn begin(plan: LaunchPlan) -> Result<Starting> {
+pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result<Starting> {
     let joins = Joins::open(&plan.spec)?;
     let flags = new_namespaces(&plan.spec);
     let own_ids = flags & libc::CLONE_NEWUSER as u64 != 0;
@@ -91,16 +92,12 @@ pub fn begin(plan: LaunchPlan) -> Result<Starting> {
     if let Some(adjust) = oom_score_adj {
         write_oom_score(starting.pid(), adjust)?;
     }
-    if own_ids {
-        if starting.plan.asks_for_ids {
-            starting.assign_ids(&mut ids)?;
-        }
-        let written = match joins.is_empty() {
-            true => write::start(starting.pid(), &ids).and_then(write::MapsPending::wait),
-            false => Ok(()), // by the helper that made it
-        };
-        // A child that has failed already is the cause, not the consequence.
-        written.map_err(|err| starting.reported_failure().unwrap_or(err))?;
+    if own_ids && starting.plan.asks_for_ids {
+        starting.assign_ids(&mut ids)?;
+    }
+    match own_ids && joins.is_empty() {
+        true => starting.write_maps(&ids, meanwhile)?,
+        false => meanwhile()?, // the maps are there, by the helper that made it
     }
     match starting.channel.send(Message::MapsWritten) {
         Ok(()) => Ok(starting),
@@ -161,6 +158,14 @@ impl Starting {
         let Starting { child, stdio, .. } = self;
         let (pid, pidfd) = child.release()?;
         Ok(Running { pid, pidfd, stdio })
+    }
+
+    fn write_maps(&self, ids: &IdMaps, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+        // A child that has failed already is the cause, not the consequence.
+        let cause = |err| self.reported_failure().unwrap_or(err);
+        let pending = write::start(self.pid(), ids).map_err(cause)?;
+        meanwhile()?;
+        pending.wait().map_err(cause)
     }
 
     /// The user of a single-id container is the one id there is.

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
@@ -117,10 +118,10 @@ impl Client {
 
     /// Reads once and hands each whole frame to `each`. End-of-file or nonsense ends the client.
     pub fn receive(&mut self, each: &mut dyn FnMut(Input<'_>)) {
-        let mut buffer = [0u8; 8192];
-        match rustix::io::read(&self.sock, &mut buffer) {
+        self.inbox.reserve(8192);
+        match rustix::io::read(&self.sock, spare_capacity(&mut self.inbox)) {
             Ok(0) => self.gone = true,
-            Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
+            Ok(_) => {}
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(_) => self.gone = true,
         }

@@ -128,17 +128,9 @@ fn begin(job: Job<'_>) -> Result<Started> {
     if !inherit {
         silence_stdio()?;
     }
-    let log = match record.request.log.driver {
-        LogDriver::K8sFile => {
-            let path = match &record.request.log.path {
-                Some(path) => path.clone(),
-                None => job.engine.dir(&record.id).join("ctr.log"),
-            };
-            Some(LogFile::open(&path, record.request.log.max_size)?)
-        }
-        LogDriver::None | LogDriver::Passthrough => None,
-    };
-    let starting = launch::begin(LaunchPlan {
+    let mut starter = Client::starter(job.starter, job.wanted);
+    let (mut log, mut listener) = (None, None);
+    let plan = LaunchPlan {
         spec: job.plan.spec,
         rootfs: job.engine.rootfs(record),
         ids: record.ids.clone(),
@@ -148,6 +140,11 @@ fn begin(job: Job<'_>) -> Result<Started> {
         preserve: job.preserve,
         create_cwd: record.request.workdir.is_none(),
         init: record.request.init,
+    };
+    let starting = launch::begin(plan, || {
+        log = open_log(job.engine, record)?;
+        listener = Some(listen_below(&run_dir)?);
+        await_go(&mut starter)
     })?;
     let pid = starting.pid().as_raw();
     let mut helper = job.network.start(&Netns {
@@ -156,9 +153,6 @@ fn begin(job: Job<'_>) -> Result<Started> {
         netns_path: starting.netns_path(),
     })?;
     let finish = || -> Result<Started> {
-        let mut starter = Client::starter(job.starter, job.wanted);
-        await_go(&mut starter)?;
-        let listener = listen_below(&run_dir)?;
         let state = running_state(pid, &helper);
         // Before the program runs: a monitor killed from here on leaves no process nobody knows of.
         state::save(
@@ -178,7 +172,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
             helper: NetHelper::default(),
             state,
             starter,
-            listener: Some(listener),
+            listener,
             log,
         })
     };
@@ -191,6 +185,19 @@ fn begin(job: Job<'_>) -> Result<Started> {
             helper.stop();
             Err(err)
         }
+    }
+}
+
+fn open_log(engine: &Containers, record: &Record) -> Result<Option<LogFile>> {
+    match record.request.log.driver {
+        LogDriver::K8sFile => {
+            let path = match &record.request.log.path {
+                Some(path) => path.clone(),
+                None => engine.dir(&record.id).join("ctr.log"),
+            };
+            LogFile::open(&path, record.request.log.max_size).map(Some)
+        }
+        LogDriver::None | LogDriver::Passthrough => Ok(None),
     }
 }
 
@@ -276,13 +283,19 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     let mut unsynced = None;
     let kept = fs::remove_file(run_dir.join(RESTARTING)).is_ok();
     if record.request.auto_remove && !kept {
-        // Before the exit status goes out: `run --rm` that has returned leaves nothing.
+        // Before the exit status goes out: when `run --rm` returns, there is no such container and its space is free.
+        // A few empty directories may outlast that by the time it takes to remove them; a sweep knows by the lock
+        // that we are at it.
         let container = super::engine::Container {
             record: record.clone(),
             state,
             engine: engine.clone(),
         };
-        let _ = container.remove_locked(lock); // the next listing sweeps what stays
+        let _ = container.forget(); // the next listing sweeps what stays
+        if container.is_unchanged() {
+            pump.finish(code);
+        }
+        let _ = engine.remove_rest(&record.id, lock);
     } else {
         state.stopped_by_user = fs::remove_file(run_dir.join("stopped")).is_ok();
         state.status = Status::Exited;

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -64,6 +65,8 @@ pub struct Pump {
     pub log: Option<LogFile>,
     /// `--timeout`
     pub deadline: Option<Instant>,
+    /// What was read last.
+    output: Vec<u8>,
     input: Vec<u8>,
     input_ends: bool,
     child_died: bool,
@@ -91,6 +94,7 @@ impl Pump {
             signals,
             log: None,
             deadline: None,
+            output: Vec::new(),
             input: Vec::new(),
             input_ends: false,
             child_died: false,
@@ -321,10 +325,11 @@ impl Pump {
             (false, Stream::Stderr) => &mut self.ends.stderr,
         };
         let Some(fd) = end else { return false };
-        let mut buffer = [0u8; 16 * 1024];
-        match rustix::io::read(&*fd, &mut buffer) {
+        self.output.clear();
+        self.output.reserve(16 * 1024);
+        match rustix::io::read(&*fd, spare_capacity(&mut self.output)) {
             Ok(n) if n > 0 => {
-                let data = &buffer[..n];
+                let data = self.output.as_slice();
                 if let Some(log) = &mut self.log {
                     log.write(stream, data);
                 }
