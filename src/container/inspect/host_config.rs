@@ -1,0 +1,255 @@
+//! `HostConfig`: the request in Podman's words.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::engine::Container;
+use super::super::record::Record;
+use super::super::request::{
+    LogDriver, MountOptions, MountRequest, NamespaceMode, SecurityOpt, UsernsMode,
+};
+use super::port_bindings;
+use crate::net::NetworkMode;
+
+impl Container {
+    /// `HostConfig`: what the container was asked to be.
+    pub(super) fn host_config(&self) -> Value {
+        let Record { request, .. } = &self.record;
+        let binds: Vec<String> = request.mounts.iter().filter_map(bind_text).collect();
+        let tmpfs: BTreeMap<&str, String> = request
+            .mounts
+            .iter()
+            .filter_map(|mount| match mount {
+                MountRequest::Tmpfs {
+                    target,
+                    data,
+                    options,
+                } => {
+                    let mut words = mount_words(options);
+                    words.retain(|w| w != "rbind");
+                    words.extend(data.iter().cloned());
+                    Some((target.as_str(), words.join(",")))
+                }
+                _ => None,
+            })
+            .collect();
+        let ulimits: Vec<Value> = request
+            .ulimits
+            .iter()
+            .map(|l| {
+                let name = format!("RLIMIT_{}", l.name.to_ascii_uppercase());
+                json!({"Name": name, "Soft": l.soft.cast_signed(), "Hard": l.hard.cast_signed()})
+            })
+            .collect();
+        let extra_hosts: Vec<String> = request
+            .add_host
+            .iter()
+            .map(|(name, ip)| format!("{name}:{ip}"))
+            .collect();
+        let log_path = match request.log.driver {
+            LogDriver::K8sFile => self.log_path().display().to_string(),
+            LogDriver::None | LogDriver::Passthrough => String::new(),
+        };
+        let devices: Vec<Value> = request
+            .devices
+            .iter()
+            .map(|d| json!({"PathOnHost": d.source, "PathInContainer": d.target, "CgroupPermissions": d.permissions}))
+            .collect();
+        let security: Vec<String> = request.security_opt.iter().map(security_word).collect();
+        let mut config = json!({
+            "Binds": binds,
+            "CgroupManager": "none",
+            "CgroupMode": namespace_word(&request.cgroupns),
+            "ContainerIDFile": request.cidfile.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+            "LogConfig": {
+                "Type": log_driver(request.log.driver),
+                "Config": null,
+                "Path": log_path,
+                "Tag": request.log.tag.clone().unwrap_or_default(),
+                "Size": request.log.max_size.map_or_else(|| "0B".to_owned(), |n| format!("{n}B")),
+            },
+            "NetworkMode": network_word(&self.record.network),
+            "PortBindings": port_bindings(&self.record.ports),
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+            "AutoRemove": request.auto_remove,
+            "AutoRemoveImage": false,
+            "Annotations": request.annotations,
+            "VolumeDriver": "",
+            "VolumesFrom": null,
+            "CapAdd": request.cap_add,
+            "CapDrop": request.cap_drop,
+            "Dns": request.dns,
+            "DnsOptions": request.dns_option,
+            "DnsSearch": request.dns_search,
+        });
+        let rest = json!({
+            "ExtraHosts": extra_hosts,
+            "HostsFile": "",
+            "GroupAdd": request.group_add,
+            "IpcMode": namespace_word(&request.ipc),
+            "Cgroup": "",
+            "Cgroups": "default",
+            "Links": null,
+            "OomScoreAdj": request.oom_score_adj.unwrap_or(0),
+            "PidMode": namespace_word(&request.pid),
+            "Privileged": request.privileged,
+            "PublishAllPorts": request.publish_all,
+            "ReadonlyRootfs": request.read_only,
+            "SecurityOpt": security,
+            "Tmpfs": tmpfs,
+            "UTSMode": namespace_word(&request.uts),
+            "UsernsMode": userns_word(&request.userns),
+            "IDMappings": id_mappings(&self.record),
+            "ShmSize": request.shm_size.unwrap_or(crate::runtime::spec::SHM_BYTES),
+            "Runtime": "oci",
+            "ConsoleSize": [0, 0],
+            "Isolation": "",
+            "Devices": devices,
+            "Init": request.init,
+            "Ulimits": ulimits,
+        });
+        for part in [rest, no_limits()] {
+            if let (Value::Object(config), Value::Object(part)) = (&mut config, part) {
+                config.extend(part);
+            }
+        }
+        config
+    }
+}
+
+/// Limits need a controller; a container that asks for one is refused until there is one to use.
+fn no_limits() -> Value {
+    json!({
+        "CpuShares": 0,
+        "Memory": 0,
+        "NanoCpus": 0,
+        "CgroupParent": "",
+        "BlkioWeight": 0,
+        "BlkioWeightDevice": null,
+        "BlkioDeviceReadBps": null,
+        "BlkioDeviceWriteBps": null,
+        "BlkioDeviceReadIOps": null,
+        "BlkioDeviceWriteIOps": null,
+        "CpuPeriod": 0,
+        "CpuQuota": 0,
+        "CpuRealtimePeriod": 0,
+        "CpuRealtimeRuntime": 0,
+        "CpusetCpus": "",
+        "CpusetMems": "",
+        "DiskQuota": 0,
+        "KernelMemory": 0,
+        "MemoryReservation": 0,
+        "MemorySwap": 0,
+        "MemorySwappiness": 0,
+        "OomKillDisable": false,
+        "PidsLimit": 0,
+        "CpuCount": 0,
+        "CpuPercent": 0,
+        "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0,
+        "CgroupConf": null,
+    })
+}
+
+pub(super) fn mount_words(options: &MountOptions) -> Vec<String> {
+    let flags = [
+        (options.nosuid.unwrap_or(true), "nosuid"),
+        (options.nodev.unwrap_or(true), "nodev"),
+        (options.noexec.unwrap_or(false), "noexec"),
+        (
+            true,
+            if options.non_recursive {
+                "bind"
+            } else {
+                "rbind"
+            },
+        ),
+    ];
+    flags
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, word)| (*word).to_owned())
+        .collect()
+}
+
+fn bind_text(mount: &MountRequest) -> Option<String> {
+    let MountRequest::Bind {
+        source,
+        target,
+        options,
+    } = mount
+    else {
+        return None;
+    };
+    let mut words = vec![if options.read_only { "ro" } else { "rw" }.to_owned()];
+    words.push(
+        options
+            .propagation
+            .clone()
+            .unwrap_or_else(|| "rprivate".to_owned()),
+    );
+    words.extend(mount_words(options));
+    Some(format!("{}:{target}:{}", source.display(), words.join(",")))
+}
+
+/// As `--log-driver` spells it.
+pub fn log_driver(driver: LogDriver) -> &'static str {
+    match driver {
+        LogDriver::K8sFile => "k8s-file",
+        LogDriver::None => "none",
+        LogDriver::Passthrough => "passthrough",
+    }
+}
+
+/// As `--network` spells it.
+pub fn network_word(mode: &NetworkMode) -> String {
+    match mode {
+        NetworkMode::Pasta { .. } => "pasta".to_owned(),
+        NetworkMode::Slirp4netns { .. } => "slirp4netns".to_owned(),
+        NetworkMode::None => "none".to_owned(),
+        NetworkMode::Host => "host".to_owned(),
+        NetworkMode::Path { path } => format!("ns:{}", path.display()),
+        NetworkMode::Container { id } => format!("container:{id}"),
+    }
+}
+
+fn namespace_word(mode: &NamespaceMode) -> String {
+    match mode {
+        NamespaceMode::Private => "private".to_owned(),
+        NamespaceMode::Host => "host".to_owned(),
+        NamespaceMode::Container(id) => format!("container:{id}"),
+        NamespaceMode::Path(path) => format!("ns:{}", path.display()),
+        NamespaceMode::None => "none".to_owned(),
+    }
+}
+
+fn userns_word(mode: &UsernsMode) -> &'static str {
+    match mode {
+        UsernsMode::Host => "",
+        UsernsMode::KeepId { .. } => "keep-id",
+        UsernsMode::Nomap => "nomap",
+    }
+}
+
+fn security_word(opt: &SecurityOpt) -> String {
+    match opt {
+        SecurityOpt::NoNewPrivileges => "no-new-privileges".to_owned(),
+        SecurityOpt::SeccompUnconfined => "seccomp=unconfined".to_owned(),
+        SecurityOpt::SeccompProfile(path) => format!("seccomp={}", path.display()),
+        SecurityOpt::Mask(paths) => format!("mask={}", paths.join(":")),
+        SecurityOpt::Unmask(paths) => format!("unmask={}", paths.join(":")),
+        SecurityOpt::LabelDisable => "label=disable".to_owned(),
+        SecurityOpt::Apparmor(profile) => format!("apparmor={profile}"),
+    }
+}
+
+fn id_mappings(record: &Record) -> Value {
+    let lines = |extents: &[crate::userns::map::Extent]| -> Vec<String> {
+        extents
+            .iter()
+            .map(|e| format!("{}:{}:{}", e.inside, e.outside, e.count))
+            .collect()
+    };
+    json!({"UidMap": lines(&record.ids.uids), "GidMap": lines(&record.ids.gids)})
+}
