@@ -1,5 +1,7 @@
-//! The exact bytes of a layer's blob: the file in the store, or, of a committed layer, its tree written again.
+//! The exact bytes of a layer's blob: the file in the store; of a committed layer, its tree written again; of a plain
+//! tar, the compressed blob that the layer was unpacked from, inflated.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -8,6 +10,7 @@ use super::Images;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::worker::WorkerHandle;
 use crate::state::digest::Hasher;
+use crate::storage::archive;
 use crate::storage::pack::{self, Packed};
 use crate::storage::{ChainId, DiffId, LayerDigest, TarForm};
 use crate::userns::map::IdMaps;
@@ -34,6 +37,16 @@ pub struct LayerBlob {
 enum From {
     File(File),
     Tree(Box<Writing>),
+    Inflated(Inflated),
+}
+
+/// A compressed blob of the same layer. Whoever reads it to its end compares the digest.
+struct Inflated(Box<dyn Read + Send>);
+
+impl fmt::Debug for Inflated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inflated")
+    }
 }
 
 /// A worker that writes the blob while it is read.
@@ -59,6 +72,7 @@ impl Read for LayerBlob {
         match &mut self.from {
             From::File(file) => file.read(buffer),
             From::Tree(writing) => writing.read(buffer),
+            From::Inflated(Inflated(tar)) => tar.read(buffer),
         }
     }
 }
@@ -103,6 +117,12 @@ impl Images<'_> {
             let size = form.size;
             return Ok(LayerBlob { size, from });
         }
+        if let Some((other, size)) = self.packed_form(layer)? {
+            let blob = self.store.open_blob(other.digest())?;
+            let (tar, _) = archive::decoder(blob)?;
+            let from = From::Inflated(Inflated(tar));
+            return Ok(LayerBlob { size, from });
+        }
         let from = self.store.open_blob(digest)?;
         let size = self.store.blob_size(digest).unwrap_or_default();
         Ok(LayerBlob {
@@ -115,8 +135,24 @@ impl Images<'_> {
     pub fn layer_blob_size(&self, layer: &LayerRef) -> Result<Option<u64>> {
         match self.unwritten(layer)? {
             Some(form) => Ok(Some(form.size)),
-            None => Ok(self.store.blob_size(layer.digest.digest())),
+            None => Ok(match self.packed_form(layer)? {
+                Some((_, size)) => Some(size),
+                None => self.store.blob_size(layer.digest.digest()),
+            }),
         }
+    }
+
+    /// The blob that a plain tar can be inflated from where it is not kept itself, and the bytes of the tar.
+    fn packed_form(&self, layer: &LayerRef) -> Result<Option<(LayerDigest, u64)>> {
+        let is_plain = layer.digest.digest() == layer.diff_id.digest();
+        if !is_plain || self.store.has_blob(layer.digest.digest()) {
+            return Ok(None);
+        }
+        let Some(meta) = self.store.layer_meta(&layer.chain)? else {
+            return Ok(None);
+        };
+        let kept = meta.blob.filter(|blob| self.store.has_blob(blob.digest()));
+        Ok(kept.zip(meta.tar_size))
     }
 
     /// How the blob must be written, where there is no file of it.

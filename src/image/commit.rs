@@ -111,6 +111,7 @@ impl Images<'_> {
                     writer: pack::WRITER,
                     size: copied.packed.tar_size,
                 }),
+                tar_size: Some(copied.packed.tar_size),
             })?;
             self.store.sync()?;
             let lock = self.store.lock_structure()?;

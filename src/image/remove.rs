@@ -164,6 +164,12 @@ impl Images<'_> {
             keep.layers
                 .extend(user.layers.iter().filter_map(|path| chain_of(path)));
         }
+        // A layer that two images have in two compressions has the blob it was unpacked from, whosever that was.
+        for layer in &keep.layers {
+            let meta = self.store.layer_meta(layer).unwrap_or_default();
+            let blob = meta.and_then(|meta| meta.blob);
+            keep.blobs.extend(blob.map(|blob| *blob.digest()));
+        }
         Ok(keep)
     }
 

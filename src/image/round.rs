@@ -212,6 +212,7 @@ impl Images<'_> {
                 entries: unpacked.entries,
                 single_id: maps.is_single(),
                 tar: None,
+                tar_size: Some(unpacked.tar_size),
             })?;
             progress.event(&Event::LayerUnpacked {
                 digest: incoming.layers[*index].digest.digest(),
@@ -267,7 +268,7 @@ impl Round {
             blob,
             feed: reader,
             into: PathBuf::new(), // the caller knows the staged layer
-            want,
+            want: Some(want),
         });
         Ok(())
     }

@@ -146,6 +146,7 @@ impl Below {
                 entries: 0,
                 single_id: false,
                 tar: None,
+                tar_size: None,
             }),
         }
     }

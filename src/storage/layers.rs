@@ -29,6 +29,9 @@ pub struct LayerMeta {
     /// The tar that the diff id is of can be written again from the tree; else only its blob has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tar: Option<TarForm>,
+    /// Bytes of that tar, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tar_size: Option<u64>,
 }
 
 /// A tar that is not kept.

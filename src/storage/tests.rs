@@ -31,6 +31,7 @@ fn meta(id: &ChainId) -> LayerMeta {
         entries: 1,
         single_id: false,
         tar: None,
+        tar_size: None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a whole archive may be compressed with: told by its first bytes, never by its name.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -39,11 +39,11 @@ impl Compression {
 
 /// Bytes that were read from the compressed side so far.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Rc<Cell<u64>>);
+pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
     pub fn count(&self) -> u64 {
-        self.0.get()
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -55,13 +55,13 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.file.read(buffer)?;
-        self.counter.0.set(self.counter.0.get() + got as u64);
+        self.counter.0.fetch_add(got as u64, Ordering::Relaxed);
         Ok(got)
     }
 }
 
 /// The content of a file or pipe, decompressed, and how much of the compressed side was read.
-pub fn decoder(file: File) -> Result<(Box<dyn Read>, Counter)> {
+pub fn decoder(file: File) -> Result<(Box<dyn Read + Send>, Counter)> {
     let counter = Counter::default();
     let counted = Counted {
         file,
@@ -77,7 +77,10 @@ pub fn decoder(file: File) -> Result<(Box<dyn Read>, Counter)> {
     Ok((open(compression, input).tried(tried)?, counter))
 }
 
-fn open(compression: Compression, input: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
+fn open(
+    compression: Compression,
+    input: impl BufRead + Send + 'static,
+) -> io::Result<Box<dyn Read + Send>> {
     Ok(match compression {
         Compression::None => Box::new(input),
         Compression::Gzip => Box::new(MultiGzDecoder::new(input)),

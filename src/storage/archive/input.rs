@@ -15,7 +15,7 @@ const STREAM: usize = 256 * 1024;
 enum From {
     /// The file, its length, and where to read next.
     File(File, u64, u64),
-    Stream(Box<dyn Read>),
+    Stream(Box<dyn Read + Send>),
 }
 
 pub(super) struct ByteInput {
@@ -33,7 +33,7 @@ impl ByteInput {
         Self::new(From::File(file, len, 0), HEADERS)
     }
 
-    pub(super) fn of_stream(stream: Box<dyn Read>) -> Self {
+    pub(super) fn of_stream(stream: Box<dyn Read + Send>) -> Self {
         Self::new(From::Stream(stream), STREAM)
     }
 

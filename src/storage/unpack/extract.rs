@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use super::inflate::Chunks;
 use super::tar::{Member, MemberKind, TarReader};
 use super::tree::{Place, Tree, clean, is_whiteout};
-use super::{Limits, Owners, StopWatch, Unpacked};
+use super::{Limits, Owners, StopWatch};
 use crate::error::{Error, Kind, Result, Tried};
 
 /// Directories whose times (and some modes) wait for the end: more memory than this is no honest layer's.
@@ -46,7 +46,7 @@ pub(super) fn extract(
     owners: Owners,
     limits: &Limits,
     watch: &StopWatch,
-) -> Result<Unpacked> {
+) -> Result<Extracted> {
     let mut reader = TarReader::new(chunks);
     let mut extractor = Extractor::new(into, owners, limits)?;
     while let Some(member) = reader.next()? {
@@ -57,6 +57,13 @@ pub(super) fn extract(
     }
     reader.drain();
     extractor.finish()
+}
+
+/// What the members of a layer came to.
+pub(super) struct Extracted {
+    /// Sum of the regular files, bytes.
+    pub(super) size: u64,
+    pub(super) entries: u64,
 }
 
 struct Extractor<'a> {
@@ -72,7 +79,7 @@ struct Extractor<'a> {
     deferred: BTreeMap<Vec<u8>, Deferred>,
     deferred_bytes: usize,
     unchecked: u64,
-    done: Unpacked,
+    done: Extracted,
 }
 
 /// What a directory gets when nothing will be put into it any more.
@@ -100,7 +107,7 @@ impl<'a> Extractor<'a> {
             deferred: BTreeMap::new(),
             deferred_bytes: 0,
             unchecked: LOOK_AFTER, // the first look comes with the first byte
-            done: Unpacked {
+            done: Extracted {
                 size: 0,
                 entries: 0,
             },
@@ -546,7 +553,7 @@ impl<'a> Extractor<'a> {
     }
 
     /// Gives directories their times and last modes, deepest first: a mode may shut out what lies below.
-    fn finish(mut self) -> Result<Unpacked> {
+    fn finish(mut self) -> Result<Extracted> {
         self.tree.forget();
         let deferred = std::mem::take(&mut self.deferred);
         for (path, last) in deferred.into_iter().rev() {

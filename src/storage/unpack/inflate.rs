@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::feed::FeedReader;
 use super::{Limits, StopWatch};
 use crate::error::{Error, Kind, Result};
-use crate::state::digest::DiffId;
+use crate::state::digest::{Algorithm, DiffId, Hasher};
 
 /// Bytes of tar handed over at once: large against the cost of a hand-over, small against the cache.
 const CHUNK: usize = 256 * 1024;
@@ -62,16 +62,16 @@ pub(super) fn chunks() -> (ChunkSink, Chunks) {
     (sink, Chunks { full, used })
 }
 
-/// Inflates the whole blob into `sink`; then waits for the word that its digest was right and compares the hash of
-/// the tar. An extractor that has given up ends it early, with success: the extractor has the failure.
+/// Inflates the whole blob into `sink` and tells the digest and the size of the tar; then waits for the word that its digest was right and compares the hash of
+/// the tar. An extractor that has given up ends it early, with nothing: the extractor has the failure.
 pub(super) fn inflate(
     blob: File,
     feed: FeedReader,
-    want: &DiffId,
+    want: Option<DiffId>,
     limits: &Limits,
     watch: &StopWatch,
     sink: ChunkSink,
-) -> Result<()> {
+) -> Result<Option<(DiffId, u64)>> {
     let mut blob = BlobReader::new(blob, feed, watch);
     let format = Format::sniff(blob.peek(6).map_err(|err| failed(&err))?)?;
     let mut decoder = match format {
@@ -82,7 +82,8 @@ pub(super) fn inflate(
             Decoder::Zstd(decoder.map_err(|err| failed(&err))?)
         }
     };
-    let mut hash = want.digest().hasher();
+    let algorithm = want.map_or(Algorithm::Sha256, |want| want.digest().algorithm());
+    let mut hash = Hasher::new(algorithm);
     let mut produced = 0_u64;
     loop {
         let mut buffer = sink.used.try_recv().unwrap_or_default();
@@ -104,16 +105,18 @@ pub(super) fn inflate(
         limits.check_ratio(decoder.blob().position, produced)?;
         let start = HEADROOM;
         if sink.full.send(Chunk { buffer, start, end }).is_err() {
-            return Ok(());
+            return Ok(None);
         }
     }
     decoder.into_blob().feed.wait_complete(watch)?;
     let got = DiffId::from(hash.finish());
-    if got == *want {
-        return Ok(());
+    match want {
+        Some(want) if got != want => {
+            let text = format!("the unpacked content has digest {got} instead of {want}");
+            Err(Error::new(Kind::Corrupt, text))
+        }
+        _ => Ok(Some((got, produced))),
     }
-    let text = format!("the unpacked content has digest {got} instead of {want}");
-    Err(Error::new(Kind::Corrupt, text))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

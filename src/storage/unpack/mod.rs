@@ -44,8 +44,8 @@ pub struct LayerUnpack {
     pub feed: FeedReader,
     /// The staged layer's directory (`StagedLayer::dir`).
     pub into: PathBuf,
-    /// What the tar must hash to.
-    pub want: DiffId,
+    /// What the tar must hash to; `None` where nobody promised anything.
+    pub want: Option<DiffId>,
 }
 
 /// What to do with the owners in a layer.
@@ -108,6 +108,9 @@ pub struct Unpacked {
     pub size: u64,
     /// Entries of the tar.
     pub entries: u64,
+    pub diff_id: DiffId,
+    /// Bytes of the tar.
+    pub tar_size: u64,
 }
 
 /// Starts a worker that unpacks `layers` with the ids of `maps`; then their blobs may be fetched, also with threads.
@@ -193,7 +196,7 @@ fn unpack_one(
             blob, feed, want, ..
         } = layer;
         let inflating =
-            scope.spawn(move || inflate::inflate(blob, feed, &want, limits, watch, sink));
+            scope.spawn(move || inflate::inflate(blob, feed, want, limits, watch, sink));
         let extracted = extract::extract(chunks, &layer.into, owners, limits, watch);
         let inflated = inflating
             .join()
@@ -202,8 +205,15 @@ fn unpack_one(
     });
     // Damaged compressed data makes the tar end early: then the inflating side has the cause. An extractor that
     // gives up makes the inflating side return quietly.
-    inflated?;
-    extracted.map_err(|err| explain_full(&place, err))
+    let inflated = inflated?;
+    let extracted = extracted.map_err(|err| explain_full(&place, err))?;
+    let (diff_id, tar_size) = inflated.ok_or_else(feed::gave_up)?;
+    Ok(Unpacked {
+        size: extracted.size,
+        entries: extracted.entries,
+        diff_id,
+        tar_size,
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -168,7 +168,7 @@ impl Lab {
             blob: File::open(path).unwrap(),
             feed: FeedReader::of_complete(blob.len() as u64).unwrap(),
             into: self.dir.join("new"),
-            want: DiffId::from(want),
+            want: Some(DiffId::from(want)),
         }
     }
 
@@ -954,6 +954,8 @@ fn compressions_are_told_by_their_bytes() {
         let want = Unpacked {
             size: 300_001,
             entries: 2,
+            diff_id: DiffId::from(Digest::sha256_of(&tar)),
+            tar_size: tar.len() as u64,
         };
         assert_eq!(
             done.map_err(|err| err.to_string()),
