@@ -137,6 +137,9 @@ impl Claim<'_> {
         let store = Store::open(&self.engine.dirs)?;
         // The image must not be collected between our look at it and the record that keeps it.
         let _keep = store.lock_references()?;
+        if self.engine.dirs.images != self.engine.dirs.store {
+            store.remember_user(&self.engine.dirs.store)?;
+        }
         for layer in &record.layers {
             let layer = self.engine.dirs.store.join(layer);
             rustix::fs::access(&layer, rustix::fs::Access::EXISTS)

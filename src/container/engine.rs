@@ -68,6 +68,20 @@ impl Containers {
         Ok((found, failures))
     }
 
+    /// Records of the containers in other stores that use images of ours. Nothing of theirs is touched.
+    pub fn elsewhere(&self, stores: &[PathBuf]) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for store in stores.iter().filter(|store| **store != self.dirs.store) {
+            let mut dirs = self.dirs.clone();
+            dirs.store.clone_from(store);
+            let other = Containers::new(&dirs, &self.me);
+            for id in other.ids()? {
+                records.extend(other.load_record(&id)?);
+            }
+        }
+        Ok(records)
+    }
+
     /// The one created last.
     pub fn latest(&self) -> Result<Container> {
         let (mut found, mut failures) = self.list()?;

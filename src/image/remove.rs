@@ -254,6 +254,10 @@ impl<'a> Shelf<'a> {
         refuse_read_only(image)?;
         let all: Vec<Reference> = image.all_names().cloned().collect();
         match &found.name {
+            // A name that only a store below has.
+            Some(name) if name.digest().is_none() && !all.contains(name) => {
+                return Err(read_only(image));
+            }
             Some(name) if all.len() > 1 => {
                 let going: Vec<Reference> = match name.digest() {
                     // By digest: every name the image has in that repository.
@@ -357,11 +361,15 @@ impl<'a> Shelf<'a> {
 fn refuse_read_only(image: &Summary) -> Result<()> {
     match image.read_only {
         false => Ok(()),
-        true => Err(Error::new(
-            Kind::Unsupported,
-            format!("cannot remove read-only image \"{}\"", image.id.hex()),
-        )),
+        true => Err(read_only(image)),
     }
+}
+
+fn read_only(image: &Summary) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!("cannot remove read-only image \"{}\"", image.id.hex()),
+    )
 }
 
 /// `layers/<chain-id hex>/tree`

@@ -11,6 +11,7 @@
 //!       images/ tags/ sent/      records of `image`
 //!       containers/              of `container`
 //!       mount-points/            lowest layer of every container (`mount_points`)
+//!       users/                   links to the stores whose containers use images of this one (`--imagestore`)
 //!       overlay.json             whether native overlay works here (`overlay`)
 //!       staging/                 whatever is not finished; absent when there is nothing
 //!         <algorithm>-<hex>.part   a blob on its way, locked by who fetches it; its length is the state
@@ -137,6 +138,32 @@ impl Store {
     pub fn lock_references(&self) -> Result<ReadLock> {
         let lock = Lock::shared(&self.root.join("lock"))?;
         Ok(ReadLock { _lock: lock })
+    }
+
+    /// Remembers that containers in the store `root` use layers of this one, so that they are asked for before any is
+    /// removed.
+    pub fn remember_user(&self, root: &Path) -> Result<()> {
+        let users = self.root.join("users");
+        let tried = || format!("write to \"{}\"", users.display());
+        make_private(&users).tried(tried)?;
+        let name = Digest::sha256_of(root.as_os_str().as_encoded_bytes()).hex();
+        match std::os::unix::fs::symlink(root, users.join(&name[..16])) {
+            Err(err) if err.raw_os_error() != Some(libc::EEXIST) => Err(Error::io(&err, tried())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The stores that were remembered so.
+    pub fn users(&self) -> Result<Vec<PathBuf>> {
+        let users = self.root.join("users");
+        let tried = || format!("list \"{}\"", users.display());
+        match fs::read_dir(&users) {
+            Ok(entries) => entries
+                .map(|entry| fs::read_link(entry.tried(tried)?.path()).tried(tried))
+                .collect(),
+            Err(err) if err.raw_os_error() == Some(libc::ENOENT) => Ok(Vec::new()),
+            Err(err) => Err(Error::io(&err, tried())),
+        }
     }
 
     fn staging_dir(&self) -> PathBuf {

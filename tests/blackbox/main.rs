@@ -21,3 +21,4 @@ mod registry;
 mod rename;
 mod run;
 mod security;
+mod stores;

@@ -89,15 +89,15 @@ pub fn users(ctx: &Context) -> Result<Vec<InUse>> {
     if let Some(err) = unreadable.into_iter().next() {
         return Err(err.hint("remove this container with pod rm -f, then try again"));
     }
+    let elsewhere = ctx.containers()?.elsewhere(&ctx.store()?.users()?)?;
     Ok(containers
         .into_iter()
-        .map(|container| InUse {
-            container: container.record.id,
-            image: container
-                .record
-                .image
-                .map_or(String::new(), |image| image.id),
-            layers: container.record.layers,
+        .map(|container| container.record)
+        .chain(elsewhere)
+        .map(|record| InUse {
+            container: record.id,
+            image: record.image.map_or(String::new(), |image| image.id),
+            layers: record.layers,
         })
         .collect())
 }
