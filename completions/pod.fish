@@ -64,6 +64,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "system" -d 'Look at pod its
 complete -c pod -n "__fish_pod_needs_command" -f -a "version" -d 'Show the version'
 complete -c pod -n "__fish_pod_needs_command" -f -a "image" -d 'Manage images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "container" -d 'Manage containers'
+complete -c pod -n "__fish_pod_needs_command" -f -a "manifest" -d 'Manage lists of images for several platforms'
 complete -c pod -n "__fish_pod_using_subcommand run" -l sig-proxy -d 'Pass signals on to the container (default true)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -l name -d 'Name of the container (default: a made-up one)' -r
 complete -c pod -n "__fish_pod_using_subcommand run" -s a -l attach -d 'Connect stdin, stdout or stderr only (can be repeated)' -r
@@ -886,5 +887,75 @@ complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subco
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Count the sizes of the containers\' files'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand container; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "create" -d 'Make a list of images for several platforms'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "add" -d 'Put images into a list'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "annotate" -d 'Change what a list says of an image'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "exists" -d 'Tell by the exit status whether a list exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "inspect" -d 'Show a list, or what a registry has under a name'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "push" -d 'Send a list and its images to a registry, an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "remove" -d 'Take an image out of a list'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and not __fish_seen_subcommand_from create add annotate exists inspect push remove rm" -f -a "rm" -d 'Remove lists'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l annotation -d 'Annotation of the list (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -l all -d 'Add every image of an index, not only this host\'s'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -s a -l amend -d 'Add to a list of that name, if there is one'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l annotation -d 'Annotation (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l arch -d 'Architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l features -d 'Features of the processor; only Docker\'s format keeps them' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l os -d 'Operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l os-features -d 'Features of the operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l os-version -d 'Version of the operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -l all -d 'Add every image of an index, not only this host\'s'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l annotation -d 'Annotation (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l arch -d 'Architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l features -d 'Features of the processor; only Docker\'s format keeps them' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l os -d 'Operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l os-features -d 'Features of the operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l os-version -d 'Version of the operating system' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -l index -d 'Annotate the list itself'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from annotate" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l all -d 'Push the images of the list too (default: true)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l compression-format -d 'Compress layers so: gzip or zstd (default: gzip for layers that are not compressed)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l compression-level -d 'Level of the compression: 1-9 for gzip (default 5), 1-20 for zstd (default 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l force-compression -d 'Convert layers of another compression too (default with --compression-format)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of the pushed manifest to a file' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -s f -l format -d 'Format of the manifest: oci or v2s2 (default: the one it has)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l authfile -d 'File with credentials, instead of ${XDG_RUNTIME_DIR}/containers/auth.json and its kin' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l cert-dir -d 'Directory of certificates (*.crt, *.cert, *.key) for the registry' -r -F
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l creds -d 'Credentials for the registry' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l tls-verify -d 'Require HTTPS and check certificates (default: what registries.conf says, else true)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l retry -d 'Tries after a failed one (default: 3)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l retry-delay -d 'Pause between tries (default: half a second, doubling)' -r
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing but what went wrong'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l rm -d 'Remove the list when it was pushed'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -l remove-signatures -d 'Leave signatures out: images here have none'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'A missing list is no error'
+complete -c pod -n "__fish_pod_using_subcommand manifest; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_seen_subcommand_from start stop kill rm exec attach wait logs port inspect exists" -f -a "(pod __complete containers 2>/dev/null)"
 complete -c pod -n "__fish_seen_subcommand_from run create tag untag rmi history tree inspect exists" -f -a "(pod __complete images 2>/dev/null)"

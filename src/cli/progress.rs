@@ -85,6 +85,7 @@ fn line_of(event: &Event<'_>) -> Option<String> {
         Event::BlobMounted { digest, from } => {
             format!("Copying blob {digest} skipped: mounted from {from}")
         }
+        Event::Step { text } => (*text).to_owned(),
         Event::WritingManifest => "Writing manifest to image destination".to_owned(),
         _ => return None,
     })

@@ -76,6 +76,9 @@ pub trait Destination {
         Ok(there)
     }
 
+    /// What follows may be found at `place`, a `registry/repository`.
+    fn expect_at(&mut self, _place: &str) {}
+
     /// Tells whether it is worth remembering what was sent there.
     fn remembers(&self) -> bool {
         false

@@ -3,6 +3,7 @@
 //! An image that is not converted keeps manifest, config and layers bit for bit. One that is converted keeps its
 //! config, hence its id; layers change their compression, and a new manifest is made of the old one (`convert`).
 
+use std::fs::File;
 use std::io::{self, Read};
 
 use serde::Deserialize;
@@ -83,6 +84,8 @@ pub struct Outbound<'a> {
 pub(super) enum From<'a> {
     Memory(&'a [u8]),
     Layer(&'a Images<'a>, LayerRef),
+    /// From its beginning.
+    File(File),
 }
 
 /// An open blob: reads its bytes, and fails at the end if they were not those of its digest.
@@ -100,6 +103,7 @@ impl<'a> Outbound<'a> {
     pub fn open(self) -> Result<OpenBlob<'a>> {
         let (blob, from) = match (self.from, self.change) {
             (From::Memory(bytes), _) => (self.blob, Box::new(bytes) as Box<dyn Read + Send>),
+            (From::File(file), _) => (self.blob, Box::new(file) as Box<dyn Read + Send>),
             (From::Layer(images, layer), None) => {
                 let from = images.open_layer(&layer)?;
                 (self.blob, Box::new(from) as Box<dyn Read + Send>)

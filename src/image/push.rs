@@ -20,7 +20,7 @@ use super::reference::{DOCKER_HUB, Name, Reference};
 use super::transport::{self, Transport};
 use super::{AccessOptions, Event, Images, Progress, access, lookup};
 use crate::config::registries::Registries;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::{Client, Content, ContentWriter, Document, Sought, Target, UploadJob, Whole};
 use crate::storage::Digest;
 use crate::storage::compress::Compression;
@@ -51,24 +51,22 @@ impl Images<'_> {
         let record = self.load_image(&found.id)?.ok_or_else(missing)?;
         let record = match record.is_list() {
             true if options.all => {
-                return Err(Error::new(
-                    Kind::Unsupported,
-                    format!("push \"{source}\": --all is not available in this version of pod"),
-                ));
+                return self.push_list(source, destination, options, progress);
             }
-            true => self.instance_here(source, &record)?,
+            true => match self.instance_here(source, &record) {
+                // Podman does so too: without an image for this host the list itself is meant.
+                Err(err) if err.kind() == Kind::NotFound => {
+                    let options = PushOptions {
+                        all: true,
+                        ..options.clone()
+                    };
+                    return self.push_list(source, destination, &options, progress);
+                }
+                found => found?,
+            },
             false => record,
         };
-        let names = self.names(&record.id)?;
-        let destination = match (destination, &found.name) {
-            (Some(given), _) => transport::parse(given)?,
-            (None, Some(name)) => Transport::Registry(name.to_string()),
-            (None, None) if names.len() == 1 => Transport::Registry(names[0].clone()),
-            (None, None) => {
-                let text = format!("push \"{source}\": an image ID says not where to");
-                return Err(Error::usage(text).hint("give a destination after the ID"));
-            }
-        };
+        let destination = self.where_to(source, destination)?;
         match destination {
             Transport::Registry(ref name) => {
                 let name: Name = name.parse()?;
@@ -86,6 +84,23 @@ impl Images<'_> {
                 };
                 let mut to = self.destination(&other, form)?;
                 self.push_to(&record, &mut *to, found.name.as_ref(), options, progress)
+            }
+        }
+    }
+
+    /// Where an image goes: as the user says, else to the name it was found by, or the only one it has.
+    pub(super) fn where_to(&self, source: &str, destination: Option<&str>) -> Result<Transport> {
+        if let Some(given) = destination {
+            return transport::parse(given);
+        }
+        let found = self.locate(source)?;
+        let names = self.names(&found.id)?;
+        match (found.name, names.as_slice()) {
+            (Some(name), _) => Ok(Transport::Registry(name.to_string())),
+            (None, [name]) => Ok(Transport::Registry(name.clone())),
+            (None, _) => {
+                let text = format!("push \"{source}\": an image ID says not where to");
+                Err(Error::usage(text).hint("give a destination after the ID"))
             }
         }
     }
@@ -120,6 +135,7 @@ impl Images<'_> {
             target: client.target(&endpoint, credentials),
             registry: endpoint.registry,
             client,
+            expected: Vec::new(),
         })
     }
 
@@ -171,6 +187,8 @@ pub(super) struct RegistryDestination<'a> {
     client: Client,
     target: Target,
     registry: String,
+    /// Repositories there that should have what is sent.
+    expected: Vec<String>,
 }
 
 impl Destination for RegistryDestination<'_> {
@@ -187,6 +205,13 @@ impl Destination for RegistryDestination<'_> {
 
     fn remembers(&self) -> bool {
         true
+    }
+
+    fn expect_at(&mut self, place: &str) {
+        let within = place.strip_prefix(&self.registry);
+        if let Some(repository) = within.and_then(|rest| rest.strip_prefix('/')) {
+            self.expected = vec![repository.to_owned()];
+        }
     }
 
     fn has_blob(&mut self, blob: &Blob) -> Result<bool> {
@@ -206,7 +231,10 @@ impl Destination for RegistryDestination<'_> {
             .map(|blob| Sought {
                 digest: blob.digest,
                 kind: blob.kind,
-                elsewhere: elsewhere.remove(&blob.digest).unwrap_or_default(),
+                elsewhere: {
+                    let known = elsewhere.remove(&blob.digest).unwrap_or_default();
+                    self.expected.iter().cloned().chain(known).collect()
+                },
             })
             .collect();
         self.client.seek_blobs(&self.target, &sought, progress)
@@ -313,6 +341,16 @@ impl Making<'_> {
 fn open<'a>(outbound: &Outbound<'a>, making: &mut Vec<Making<'a>>) -> Result<(Content, u64)> {
     let (images, layer) = match &outbound.from {
         From::Memory(bytes) => return Ok((Content::memory(bytes), bytes.len() as u64)),
+        From::File(file) => {
+            let whole = Whole {
+                digest: outbound.blob.digest,
+                size: outbound.blob.size.unwrap_or_default(),
+            };
+            let file = file
+                .try_clone()
+                .tried(|| format!("send blob {}", whole.digest))?;
+            return Ok((Content::file(file, whole), whole.size));
+        }
         From::Layer(images, layer) => (*images, layer),
     };
     let how = match outbound.change {

@@ -74,6 +74,14 @@ pub struct Remote {
     pub layers: Vec<Layer>,
 }
 
+/// An image or an index, not resolved any further.
+#[derive(Debug)]
+pub struct Seen {
+    pub document: Document,
+    /// Of an image.
+    pub config: Option<Vec<u8>>,
+}
+
 /// Looks up a small document (index, manifest, config) that need not be fetched again.
 pub type Known<'a> = &'a dyn Fn(&Digest) -> Option<Vec<u8>>;
 
@@ -156,6 +164,34 @@ impl Client {
                 missing: "it is no container registry",
             };
             fetch.document(ask, None, None).await.map(|_| ())
+        })
+    }
+
+    /// What an endpoint has under `selector`, an image or an index, as it is.
+    pub fn look(
+        &self,
+        endpoint: &Endpoint,
+        credentials: Option<Credentials>,
+        selector: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<Seen> {
+        let session = Session::new(endpoint.clone(), credentials);
+        run(async {
+            let transport = Transport::new(&self.settings.transport);
+            let mut fetch = Fetch {
+                client: self,
+                transport: &transport,
+                session: &session,
+                known: &|_| None,
+                progress,
+            };
+            let by_digest: Option<Digest> = selector.parse().ok();
+            let (document, parsed) = fetch.manifest(selector, by_digest, None).await?;
+            let config = match parsed {
+                Parsed::Image(image) => Some(fetch.config(&image.config).await?),
+                Parsed::Index(_) => None,
+            };
+            Ok(Seen { document, config })
         })
     }
 

@@ -69,6 +69,10 @@ pub enum Event<'a> {
     LayerUnpacked {
         digest: &'a Digest,
     },
+    /// A step of a longer work begins, in Podman's words.
+    Step {
+        text: &'a str,
+    },
     /// Everything is here and checked; names are given next.
     WritingManifest,
     /// Not an error, but the user should know.

@@ -29,7 +29,7 @@ mod transport;
 mod upload;
 
 pub use blob::{BlobJob, BlobSink};
-pub use client::{Client, ClientSettings, Known, Remote, Source};
+pub use client::{Client, ClientSettings, Known, Remote, Seen, Source};
 pub use content::{Content, ContentWriter, Whole};
 pub use manifest::{Document, Layer, MAX_DOCUMENT, check_depth};
 pub use push::{Sought, Target, UploadJob};

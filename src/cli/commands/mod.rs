@@ -26,6 +26,7 @@ mod load;
 mod login;
 mod logout;
 mod logs;
+mod manifest;
 mod mount;
 mod port;
 mod ps;
@@ -457,6 +458,94 @@ pub const COMMANDS: &[Entry] = &[
         "CONTAINER",
         container_exists::ContainerExistsArgs
     ),
+    Entry {
+        paths: &["manifest create"],
+        group: Group::Long,
+        about: "Make a list of images for several platforms",
+        operands: "LIST [IMAGE...]",
+        augment: <manifest::CreateArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::CreateArgs = parsed(matches)?;
+            manifest::run_create(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest add"],
+        group: Group::Long,
+        about: "Put images into a list",
+        operands: "LIST IMAGE [IMAGE...]",
+        augment: <manifest::AddArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::AddArgs = parsed(matches)?;
+            manifest::run_add(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest annotate"],
+        group: Group::Long,
+        about: "Change what a list says of an image",
+        operands: "LIST IMAGE",
+        augment: <manifest::AnnotateArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::AnnotateArgs = parsed(matches)?;
+            manifest::run_annotate(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest exists"],
+        group: Group::Long,
+        about: "Tell by the exit status whether a list exists (0 yes, 1 no)",
+        operands: "LIST",
+        augment: <manifest::ExistsArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::ExistsArgs = parsed(matches)?;
+            manifest::run_exists(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest inspect"],
+        group: Group::Long,
+        about: "Show a list, or what a registry has under a name",
+        operands: "NAME",
+        augment: <manifest::InspectArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::InspectArgs = parsed(matches)?;
+            manifest::run_inspect(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest push"],
+        group: Group::Long,
+        about: "Send a list and its images to a registry, an archive or a directory",
+        operands: "LIST [DESTINATION]",
+        augment: <manifest::ManifestPushArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::ManifestPushArgs = parsed(matches)?;
+            manifest::run_push(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest remove"],
+        group: Group::Long,
+        about: "Take an image out of a list",
+        operands: "LIST IMAGE",
+        augment: <manifest::RemoveArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::RemoveArgs = parsed(matches)?;
+            manifest::run_remove(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["manifest rm"],
+        group: Group::Long,
+        about: "Remove lists",
+        operands: "LIST [LIST...]",
+        augment: <manifest::RmArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: manifest::RmArgs = parsed(matches)?;
+            manifest::run_rm(&args, ctx, out)
+        },
+    },
     entry!(
         ["completion"],
         Hidden,
@@ -481,6 +570,7 @@ pub const COMMANDS: &[Entry] = &[
 pub const PARENTS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
+    ("manifest", "Manage lists of images for several platforms"),
     ("system", "Look at pod itself"),
 ];
 
@@ -499,7 +589,6 @@ const LATER: &[&str] = &[
     "init",
     "kube",
     "machine",
-    "manifest",
     "network",
     "pause",
     "play",

@@ -69,18 +69,23 @@ pub fn run(args: &RmiArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             break;
         }
     }
-    for step in &done {
+    show(&done, out)?;
+    removal(failures)
+}
+
+/// Prints names first, then ids, as Podman does.
+pub fn show(done: &[Removal], out: &mut Printer) -> Result<()> {
+    for step in done {
         if let Removal::Untagged(name) = step {
             out.line(&format!("Untagged: {name}"))?;
         }
     }
-    for step in &done {
+    for step in done {
         if let Removal::Deleted(id) = step {
             out.line(&format!("Deleted: {id}"))?;
         }
     }
-    out.flush()?;
-    removal(failures)
+    out.flush()
 }
 
 /// Every container of the store. One that cannot be read might use anything, so it stops the removal.

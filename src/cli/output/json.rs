@@ -30,6 +30,49 @@ fn failed(err: serde_json::Error) -> Error {
     Error::new(Kind::System, format!("write JSON: {err}"))
 }
 
+/// Lays a JSON text out with four blanks a level, as Podman does; keys stay in their order.
+pub fn indented(text: &[u8]) -> String {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', depth * 4));
+    };
+    for &byte in text {
+        if in_string {
+            out.push(byte);
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => continue,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                // An empty one stays on its line.
+                if !matches!(out.last(), Some(b'{' | b'[')) {
+                    line(&mut out, depth);
+                }
+            }
+            _ if matches!(out.last(), Some(b'{' | b'[')) => line(&mut out, depth),
+            _ => {}
+        }
+        out.push(byte);
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b',' => line(&mut out, depth),
+            b':' => out.push(b' '),
+            _ => {}
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +85,12 @@ mod tests {
             "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}"
         );
         assert_eq!(compact(&value).expect("plain data"), "{\"a\":[1],\"b\":{}}");
+    }
+
+    #[test]
+    fn a_text_is_laid_out_in_its_own_order() {
+        let text = br#"{"b":[1,{"a":"x{\\\",:"}],"a":{}, "c" : [ ]}"#;
+        let want = "{\n    \"b\": [\n        1,\n        {\n            \"a\": \"x{\\\\\\\",:\"\n        }\n    ],\n    \"a\": {},\n    \"c\": []\n}";
+        assert_eq!(indented(text), want);
     }
 }
