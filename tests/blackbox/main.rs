@@ -7,6 +7,7 @@ mod support;
 
 mod bad_input;
 mod bare;
+mod commit;
 mod config;
 mod crash;
 mod environment;
@@ -22,3 +23,4 @@ mod rename;
 mod run;
 mod security;
 mod stores;
+mod unshare;

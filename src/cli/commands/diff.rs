@@ -149,19 +149,37 @@ enum Side {
 
 fn find(name: &str, takes: Takes, ctx: &Context) -> Result<Side> {
     let name = name.strip_prefix('/').unwrap_or(name);
-    if takes.images {
-        match ctx.images()?.find(name) {
-            Ok(image) => return Ok(Side::Image(Box::new(image))),
-            Err(err) if !matches!(err.kind(), Kind::NotFound | Kind::Usage) => return Err(err),
-            Err(_) => {}
-        }
+    let found = |result: Result<Side>| match result {
+        Ok(side) => Ok(Some(side)),
+        Err(err) if matches!(err.kind(), Kind::NotFound | Kind::Usage) => Ok(None),
+        Err(err) => Err(err),
+    };
+    let image = match takes.images {
+        true => found(
+            ctx.images()?
+                .find(name)
+                .map(|image| Side::Image(Box::new(image))),
+        )?,
+        false => None,
+    };
+    let (by_id, by_name) = match image {
+        Some(Side::Image(image)) if image.id.starts_with(name) => (Some(Side::Image(image)), None),
+        image => (None, image),
+    };
+    if let Some(side) = by_name {
+        return Ok(side);
     }
-    if takes.containers {
-        match ctx.containers()?.find(name) {
-            Ok(container) => return Ok(Side::Container(Box::new(container))),
-            Err(err) if err.kind() != Kind::NotFound => return Err(err),
-            Err(_) => {}
-        }
+    let container = match takes.containers {
+        true => found(
+            ctx.containers()?
+                .find(name)
+                .map(|container| Side::Container(Box::new(container))),
+        )?,
+        false => None,
+    };
+    // A container called "c" is meant rather than an image whose id begins so.
+    if let Some(side) = container.or(by_id) {
+        return Ok(side);
     }
     let what = match (takes.containers, takes.images) {
         (true, true) => "layer not known",

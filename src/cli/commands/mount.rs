@@ -232,8 +232,8 @@ pub fn run_image(args: &ImageMountArgs, ctx: &Context, out: &mut Printer) -> Out
         });
     }
     let shown = |row: &MountRow| {
-        let names = row.repositories.iter().flatten();
-        names.cloned().next().unwrap_or_else(|| row.id.clone())
+        let mut names = row.repositories.iter().flatten();
+        names.next().cloned().unwrap_or_else(|| row.id.clone())
     };
     print(&rows, args.format.as_deref(), shown, out)
 }
