@@ -38,7 +38,7 @@ pub fn secret(what: &str) -> Result<String> {
     if !io::stdin().is_terminal() {
         return Err(
             Error::new(Kind::Usage, format!("{tried}: stdin is not a terminal"))
-                .hint("give --password-stdin"),
+                .hint("give the password by the flag for it"),
         );
     }
     ask(&format!("{what}: "));

@@ -31,6 +31,8 @@ pub struct Registries {
     registries: Vec<Registry>,
     /// Short name to `registry/repository`.
     aliases: BTreeMap<String, String>,
+    /// Programs that are asked for credentials, in this order; empty: only the auth files.
+    helpers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -59,7 +61,7 @@ struct Registry {
 struct Mirror {
     location: String,
     insecure: bool,
-    pull_from_mirror: PullFrom,
+    pull_from_mirror: Option<PullFrom>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -77,6 +79,7 @@ enum PullFrom {
 struct File {
     unqualified_search_registries: Option<Vec<String>>,
     short_name_mode: Option<String>,
+    credential_helpers: Option<Vec<String>>,
     registry: Vec<Registry>,
     aliases: BTreeMap<String, String>,
     /// The table of version 1 of the format.
@@ -157,6 +160,9 @@ impl Registries {
         if let Some(search) = file.unqualified_search_registries {
             self.search = Some(search);
         }
+        if let Some(helpers) = file.credential_helpers {
+            self.helpers = helpers;
+        }
         self.mode = match file.short_name_mode.as_deref() {
             None | Some("") => self.mode,
             Some("enforcing") => ShortNameMode::Enforcing,
@@ -184,6 +190,34 @@ impl Registries {
                     return refuse(format!("\"{text}\" is a URL; want HOST[:PORT][/PATH]"));
                 }
             }
+            let (host, path) = registry
+                .prefix
+                .split_once('/')
+                .unwrap_or((&registry.prefix, ""));
+            if host.contains('*')
+                && !(host.starts_with("*.") && path.is_empty() && !host[1..].contains(['*', ':']))
+            {
+                return refuse(format!(
+                    "wildcarded prefix should be in the format: *.example.com. Current prefix \"{}\" is incorrectly formatted",
+                    registry.prefix
+                ));
+            }
+            if path.contains([':', '@']) {
+                return refuse(format!(
+                    "the prefix \"{}\" has a tag or a digest, which this version of pod cannot match",
+                    registry.prefix
+                ));
+            }
+            let both = registry
+                .mirror
+                .iter()
+                .find(|mirror| registry.mirror_by_digest_only && mirror.pull_from_mirror.is_some());
+            if let Some(mirror) = both {
+                return refuse(format!(
+                    "cannot set mirror usage mirror-by-digest-only for the registry ({}) and pull-from-mirror for per-mirror ({}) at the same time",
+                    registry.prefix, mirror.location
+                ));
+            }
             self.registries
                 .retain(|known| known.prefix != registry.prefix);
             self.registries.push(registry);
@@ -195,6 +229,11 @@ impl Registries {
             };
         }
         Ok(())
+    }
+
+    /// `credential-helpers`: programs, and [`crate::config::auth::FILES`] for the auth files.
+    pub fn credential_helpers(&self) -> &[String] {
+        &self.helpers
     }
 
     /// Registries that are searched: as for short names Docker Hub where no file says anything.
@@ -281,7 +320,7 @@ impl Registries {
         let name = format!("{registry}/{repository}");
         let mut endpoints = Vec::new();
         for mirror in &found.mirror {
-            let fits = match mirror.pull_from_mirror {
+            let fits = match mirror.pull_from_mirror.unwrap_or_default() {
                 PullFrom::All => by_digest || !found.mirror_by_digest_only,
                 PullFrom::DigestOnly => by_digest,
                 PullFrom::TagOnly => !by_digest,
@@ -571,6 +610,16 @@ mod tests {
                 "neither prefix nor location",
             ),
             ("[[registry]]\nlocation = \"https://a.io\"", "is a URL"),
+            ("[[registry]]\nprefix = \"*.a.io/x\"", "wildcarded prefix"),
+            ("[[registry]]\nprefix = \"a*.io\"", "wildcarded prefix"),
+            (
+                "[[registry]]\nprefix = \"a.io/x:1\"",
+                "has a tag or a digest",
+            ),
+            (
+                "[[registry]]\nlocation = \"a.io\"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = \"b.io\"\npull-from-mirror = \"all\"",
+                "at the same time",
+            ),
             (
                 "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\ninsecure = true",
                 "has no location",

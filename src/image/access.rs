@@ -27,10 +27,11 @@ impl Images<'_> {
     /// `--creds` is for the registry that was named, never for its mirrors.
     pub(super) fn credentials(
         &self,
+        registries: &Registries,
         endpoint: &Endpoint,
         options: &AccessOptions,
     ) -> Result<Option<Credentials>> {
-        credentials(self.identity, endpoint, options)
+        credentials(self.identity, registries, endpoint, options)
     }
 
     pub(super) fn client(&self, options: &AccessOptions) -> Result<Client> {
@@ -40,13 +41,17 @@ impl Images<'_> {
 
 pub(super) fn credentials(
     me: &Identity,
+    registries: &Registries,
     endpoint: &Endpoint,
     options: &AccessOptions,
 ) -> Result<Option<Credentials>> {
     match &options.credentials {
         Some(given) if !endpoint.is_mirror => Ok(Some(given.clone())),
-        _ => AuthFiles::locate(me, options.authfile.as_deref())
-            .find(&endpoint.registry, &endpoint.repository),
+        _ => AuthFiles::locate(me, options.authfile.as_deref()).find_with(
+            registries.credential_helpers(),
+            &endpoint.registry,
+            &endpoint.repository,
+        ),
     }
 }
 

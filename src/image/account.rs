@@ -1,5 +1,7 @@
 //! Accounts at registries: who is logged in where. Touches no store.
 
+use std::path::Path;
+
 use crate::config::auth::{AuthFiles, Change, Credentials, Stored};
 use crate::config::registries::Registries;
 use crate::error::{Error, Kind, Result};
@@ -62,6 +64,12 @@ impl Key {
     }
 }
 
+/// Where a login is stored: `authfile`, else the usual file, or the program registries.conf puts before it.
+pub fn stored(me: &Identity, authfile: Option<&Path>) -> Result<Stored> {
+    let helpers = Registries::load(me)?;
+    Ok(Stored::locate(me, authfile)?.with_helpers(helpers.credential_helpers()))
+}
+
 /// The logins of one user.
 #[derive(Debug, Clone, Copy)]
 pub struct Accounts<'a> {
@@ -79,12 +87,18 @@ impl<'a> Accounts<'a> {
     /// What would be sent to the registry of `key` now.
     pub fn find(&self, key: &Key) -> Result<Option<Credentials>> {
         // An auth file that a login is to make need not exist yet.
-        let authfile = self.access.authfile.as_deref();
-        if !self.stored.path().exists() && AuthFiles::locate(self.me, authfile).is_one() {
-            return Ok(None);
-        }
-        AuthFiles::locate(self.me, authfile)
-            .find(&key.registry, key.repository())
+        let authfile = self.access.authfile.as_deref().filter(|path| path.exists());
+        let files = match (authfile, &self.access.authfile) {
+            (None, Some(_)) => return Ok(None),
+            _ => AuthFiles::locate(self.me, authfile),
+        };
+        let registries = Registries::load(self.me)?;
+        files
+            .find_with(
+                registries.credential_helpers(),
+                &key.registry,
+                key.repository(),
+            )
             .map_err(|err| err.context("get credentials"))
     }
 

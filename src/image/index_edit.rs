@@ -368,7 +368,7 @@ impl Images<'_> {
         for reference in candidates {
             let reference = reference.pinned();
             for endpoint in access::endpoints(&registries, &reference, options)? {
-                let credentials = self.credentials(&endpoint, options)?;
+                let credentials = self.credentials(&registries, &endpoint, options)?;
                 match client.look(&endpoint, credentials, &reference.selector(), progress) {
                     Ok(seen) => return Ok((reference, seen)),
                     Err(err) => failed = Some(err),

@@ -220,7 +220,7 @@ impl Images<'_> {
         let known = |digest: &Digest| self.store.read_blob(digest, None).ok();
         let mut failed = Error::new(Kind::Registry, "no registry to ask");
         for endpoint in access::endpoints(&registries, reference, options)? {
-            let credentials = self.credentials(&endpoint, options)?;
+            let credentials = self.credentials(&registries, &endpoint, options)?;
             let selector = reference.selector();
             match client.resolve(&endpoint, credentials, &selector, &want, &known, progress) {
                 Ok(remote) => return Ok((client, remote)),

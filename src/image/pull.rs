@@ -10,7 +10,7 @@ use super::reference::{Name, Reference};
 use super::source::{ImageSource, Incoming};
 use super::transport::{self, Transport};
 use super::{Event, Image, Images, Platform, Progress, PullOptions, PullPolicy, access, resolve};
-use crate::config::registries::Registries;
+use crate::config::registries::{Endpoint, Registries};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{BlobJob, Client, Remote, Source};
 use crate::storage::Digest;
@@ -143,7 +143,7 @@ impl Images<'_> {
         let client = self.client(&options.access)?;
         for reference in candidates {
             for endpoint in access::endpoints(&registries, &reference, &options.access)? {
-                let credentials = self.credentials(&endpoint, &options.access)?;
+                let credentials = self.credentials(&registries, &endpoint, &options.access)?;
                 match client.tags(&endpoint, credentials, progress) {
                     Ok(tags) => {
                         let name = reference.name();
@@ -168,7 +168,45 @@ impl Images<'_> {
             options.signature_policy.as_deref(),
         )?;
         let client = self.client(&options.access)?;
-        let remote = self.resolve_remote(&client, registries, reference, options, progress)?;
+        let mut last = None;
+        for endpoint in access::endpoints(registries, reference, &options.access)? {
+            let err = match self
+                .pull_from(&client, registries, &endpoint, reference, options, progress)
+            {
+                Ok(image) => return Ok(image),
+                Err(err) => err,
+            };
+            if !endpoint.is_mirror || matches!(err.kind(), Kind::NoSpace | Kind::System) {
+                return Err(err);
+            }
+            let from = format!("mirror {}/{}", endpoint.registry, endpoint.repository);
+            let why = err.to_string();
+            progress.event(&Event::TriedInVain {
+                from: &from,
+                why: &why,
+            });
+            last = Some(err);
+        }
+        // The registry itself comes last in the list, so this is for an empty one.
+        Err(last.unwrap_or_else(|| Error::new(Kind::Registry, "no registry to ask")))
+    }
+
+    /// Pulls from one mirror, or from the registry itself.
+    fn pull_from(
+        &self,
+        client: &Client,
+        registries: &Registries,
+        endpoint: &Endpoint,
+        reference: &Reference,
+        options: &PullOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Image> {
+        let want = options.platform.resolve();
+        let known = |digest: &Digest| self.store.read_blob(digest, None).ok();
+        let credentials = self.credentials(registries, endpoint, &options.access)?;
+        let selector = reference.selector();
+        let remote: Remote =
+            client.resolve(endpoint, credentials, &selector, &want, &known, progress)?;
         let incoming = Incoming {
             index: remote.index,
             manifest: remote.manifest,
@@ -177,7 +215,7 @@ impl Images<'_> {
             layers: remote.layers,
         };
         let source = RegistrySource {
-            client,
+            client: client.clone(),
             source: remote.source,
         };
         let wanted = Wanted {
@@ -185,42 +223,6 @@ impl Images<'_> {
             platform: &options.platform,
         };
         self.take_in(&source, &incoming, &wanted, progress)
-    }
-
-    /// Asks mirrors and the registry in turn for manifest and config.
-    fn resolve_remote(
-        &self,
-        client: &Client,
-        registries: &Registries,
-        reference: &Reference,
-        options: &PullOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<Remote> {
-        let want = options.platform.resolve();
-        let known = |digest: &Digest| self.store.read_blob(digest, None).ok();
-        let mut failed = Vec::new();
-        for endpoint in access::endpoints(registries, reference, &options.access)? {
-            let credentials = self.credentials(&endpoint, &options.access)?;
-            let selector = reference.selector();
-            match client.resolve(&endpoint, credentials, &selector, &want, &known, progress) {
-                Ok(remote) => return Ok(remote),
-                Err(err) => {
-                    if endpoint.is_mirror {
-                        let from = format!("mirror {}/{}", endpoint.registry, endpoint.repository);
-                        let why = err.to_string();
-                        progress.event(&Event::TriedInVain {
-                            from: &from,
-                            why: &why,
-                        });
-                    }
-                    failed.push(err);
-                }
-            }
-        }
-        // The registry's own answer says most; the mirrors' were told as they came.
-        Err(failed
-            .pop()
-            .unwrap_or_else(|| Error::new(Kind::Registry, "no registry to ask")))
     }
 }
 

@@ -128,7 +128,7 @@ impl Images<'_> {
     ) -> Result<RegistryDestination<'_>> {
         let registries = Registries::load(self.identity)?;
         let endpoint = access::push_endpoint(&registries, name, options)?;
-        let credentials = self.credentials(&endpoint, options)?;
+        let credentials = self.credentials(&registries, &endpoint, options)?;
         let client = self.client(options)?;
         Ok(RegistryDestination {
             images: self,

@@ -155,6 +155,18 @@ impl Images<'_> {
             layers,
             ..
         } = round;
+        // A lower bound: the trees come on top, and are watched while they grow.
+        let missing = arrivals
+            .iter()
+            .map(|arrival| arrival.layer.size.saturating_sub(arrival.have))
+            .fold(0, u64::saturating_add);
+        if let Err(err) = self.store.check_room(missing) {
+            let claimed = arrivals.into_iter().filter_map(|arrival| arrival.staged);
+            claimed
+                .filter(|staged| staged.len() < WORTH_KEEPING)
+                .for_each(StagedBlob::discard);
+            return Err(err);
+        }
         let me = self.identity;
         let maps = mode::maps(&UsernsMode::Host, me.uid.as_raw(), me.gid.as_raw(), || {
             me.name().to_owned()

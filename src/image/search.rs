@@ -60,7 +60,7 @@ fn ask(
         return Err(Error::usage("not a registry"));
     }
     let endpoint = endpoint(configured, host, "", access)?;
-    let credentials = access::credentials(me, &endpoint, access)?;
+    let credentials = access::credentials(me, configured, &endpoint, access)?;
     let client = access::client(me, access)?;
     let mut found = client.search(&endpoint, credentials, term, limit)?;
     found.retain(|found| {
@@ -81,7 +81,7 @@ pub fn tags(me: &Identity, term: &str, access: &AccessOptions) -> Result<(String
         reference.repository(),
         access,
     )?;
-    let credentials = access::credentials(me, &endpoint, access)?;
+    let credentials = access::credentials(me, &registries, &endpoint, access)?;
     let client = access::client(me, access)?;
     let tags = client.tags(&endpoint, credentials, &mut Silent)?;
     Ok((reference.name(), tags))

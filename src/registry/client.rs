@@ -38,7 +38,7 @@ impl Default for ClientSettings {
 }
 
 /// Talks to registries. Holds no connection between two calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     pub(super) settings: ClientSettings,
 }

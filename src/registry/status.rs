@@ -68,10 +68,8 @@ pub(super) fn word_status(
     };
     let fault = |error, again| Fault { error, again };
     let log_in = match has_credentials {
-        true => "the stored credentials (auth.json, --creds) were refused: renew them",
-        false => {
-            "no login is stored for it: give --creds USER:PASSWORD, or put it into auth.json (--authfile)"
-        }
+        true => "the credentials (of \"pod login\", or --creds) were refused: renew them",
+        false => "no login is stored for it: use \"pod login\", or give --creds USER:PASSWORD",
     };
     match status.as_u16() {
         401 => fault(

@@ -54,6 +54,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Fails where the file system of the store has no room for `bytes` more, before any of them is written.
+    pub fn check_room(&self, bytes: u64) -> Result<()> {
+        let Ok(found) = statvfs(self.root()) else {
+            return Ok(()); // writing will tell
+        };
+        // A file system that counts nothing has no end.
+        let free = found.blocks_available() * found.fragment_size();
+        if found.blocks() == 0 || bytes <= free {
+            return Ok(());
+        }
+        let text = format!("make room for {bytes} bytes: no space left");
+        Err(explain_full(self.root(), Error::new(Kind::NoSpace, text)))
+    }
+}
+
 /// Adds to a failure for want of space which kind of space is gone, seen from `place`.
 pub(super) fn explain_full(place: &Path, err: Error) -> Error {
     if err.kind() != Kind::NoSpace {

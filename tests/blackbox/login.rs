@@ -281,6 +281,26 @@ fn helpers_keep_the_secret() {
 }
 
 #[test]
+fn registries_conf_can_put_a_helper_first() {
+    let (home, registry) = guarded();
+    let at = registry.address();
+    let home = install_helper(home);
+    home.write(
+        "home/.config/containers/registries.conf.d/helper.conf",
+        "credential-helpers = [\"tests\", \"containers-auth.json\"]\n",
+    );
+    let login = ["login", "-u", "me", "-p", "secret", "-v", &at];
+    assert_eq!(home.pod(login).ok(), "Used:  tests\nLogin Succeeded!");
+    assert!(!home.path(AUTH).exists());
+    assert_eq!(home.pod(["login", "--get-login", &at]).ok(), "me");
+    home.pod(["logout", &at]).ok();
+    assert!(!home.path("home/helper").exists());
+    home.write(AUTH, &json!({"auths": {&at: {"auth": SECRET}}}).to_string());
+    assert_eq!(home.pod(["login", "--get-login", &at]).ok(), "me");
+    let _ = fs::remove_file(home.path("home/calls"));
+}
+
+#[test]
 fn a_terminal_is_asked_and_does_not_show_the_secret() {
     let (home, registry) = guarded();
     let at = registry.address();
@@ -330,6 +350,10 @@ fn bad_words_are_told_as_podman_does() {
             "reading password: stdin is not a terminal",
         ),
         ("login -u me -p x 127.0.0.1:1", "connection refused"),
+        (
+            "pull --creds=me a.io/x",
+            "read the password that --creds lacks",
+        ),
         ("login --secret=x a.io", "flag --secret is not available"),
         ("login -u me -p x a_b.io/c", "not a registry"),
         ("logout --all a.io", "--all takes no arguments"),

@@ -343,6 +343,18 @@ fn a_bomb_meets_the_end_of_the_disk_and_leaves_nothing() {
 }
 
 #[test]
+fn a_layer_larger_than_the_disk_is_not_begun() {
+    let registry = refused(
+        Fault::TooLarge,
+        &[],
+        &["make room for 9223372036854775807 bytes"],
+    );
+    let asked = registry.seen();
+    let blobs = asked.iter().filter(|seen| seen.path.contains("/blobs/"));
+    assert_eq!(blobs.count(), 1, "the config alone: {asked:?}");
+}
+
+#[test]
 fn policies_are_kept() {
     let home = TestHome::with_registry();
     let at = home.registry();
@@ -448,6 +460,22 @@ fn mirrors_are_asked_first_and_told_apart_by_digest() {
             .all(|seen| seen.header("authorization").is_empty()),
         "{seen:?}"
     );
+    // One that breaks in the middle is passed over too.
+    let (breaks, whole) = (
+        Hostile::start(Fault::Truncated),
+        Hostile::start(Fault::None),
+    );
+    home.write(
+        "home/.config/containers/registries.conf",
+        &format!(
+            "[[registry]]\nprefix = \"example.com\"\nlocation = \"{}\"\ninsecure = true\n{}",
+            whole.address(),
+            mirror(&breaks.address(), "")
+        ),
+    );
+    home.pod(["pull", "-q", "--retry=0", "example.com/lies"])
+        .ok();
+    assert!(breaks.sent() > 0 && whole.sent() > 0);
     conf("blocked = true\n");
     home.refuses(
         ["pull", image],
@@ -539,14 +567,18 @@ fn several_images_all_tags_and_platforms() {
         &format!("{at}/many"),
     ];
     assert_eq!(home.pod(all).ok().lines().count(), 3);
-    let tags = home.pod([
-        "images",
-        "--format",
-        "{{.Tag}}",
-        "--sort=tag",
-        &format!("{at}/many"),
-    ]);
-    assert_eq!(tags.ok(), "latest\nv1\nv2");
+    let names = home
+        .pod([
+            "images",
+            "--format",
+            "{{.Repository}}:{{.Tag}}",
+            "--sort=tag",
+        ])
+        .ok();
+    let tags = names
+        .lines()
+        .filter_map(|name| name.strip_prefix(&format!("{at}/many:")));
+    assert_eq!(tags.collect::<Vec<_>>(), ["latest", "v1", "v2"]);
     home.refuses(
         ["pull", "-a", "--tls-verify=false", &format!("{at}/many:v1")],
         125,

@@ -51,6 +51,8 @@ pub enum Fault {
     Escapes,
     /// The layer's descriptor promises another size than the blob has.
     WrongSize,
+    /// The layer is said to have more bytes than any disk.
+    TooLarge,
     /// The layer's body never ends.
     Endless,
     /// A layer of some KiB that becomes 1 GiB of zeros.
@@ -297,6 +299,7 @@ impl Site {
                 bytes[at + 3] = b'5';
             }
             Fault::WrongSize => manifest["layers"][0]["size"] = 12345.into(),
+            Fault::TooLarge => manifest["layers"][0]["size"] = i64::MAX.into(),
             Fault::ForeignUrls => {
                 let url = format!("http://127.0.0.1:{}/foreign", ports.1);
                 manifest["layers"][0]["urls"] = json!([url]);

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::image::{AccessOptions, PlatformRequest, PullOptions};
 
 use super::value;
+use crate::cli::prompt;
 
 #[derive(Debug, clap::Args)]
 pub struct RegistryArgs {
@@ -93,12 +94,8 @@ impl RegistryArgs {
     }
 
     fn reach(&self) -> Result<AccessOptions> {
-        let credentials = match self.creds.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(Credentials::parse(text)?),
-        };
         Ok(AccessOptions {
-            credentials,
+            credentials: credentials(self.creds.as_deref())?,
             authfile: value::given(&self.authfile),
             cert_dir: value::given(&self.cert_dir),
             tls_verify: self.tls_verify,
@@ -106,4 +103,17 @@ impl RegistryArgs {
             retry_delay: self.retry_delay,
         })
     }
+}
+
+/// The value of `--creds`. A password that is missing is asked for.
+pub fn credentials(text: Option<&str>) -> Result<Option<Credentials>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    if text.contains(':') {
+        return Credentials::parse(text).map(Some);
+    }
+    let password = prompt::secret("Password")
+        .map_err(|err| err.context("read the password that --creds lacks"))?;
+    Credentials::parse(&format!("{text}:{password}")).map(Some)
 }

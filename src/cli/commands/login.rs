@@ -13,7 +13,7 @@ use crate::cli::prompt;
 use crate::config::auth::{Credentials, Stored};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::image::AccessOptions;
-use crate::image::account::{Accounts, Key};
+use crate::image::account::{self, Accounts, Key};
 
 #[derive(Debug, clap::Args)]
 pub struct LoginArgs {
@@ -86,7 +86,7 @@ pub fn run(args: &LoginArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             return Err(Error::usage(text).into());
         }
         Some(path) => Stored::docker(path),
-        None => Stored::locate(me, access.authfile.as_deref())?,
+        None => account::stored(me, access.authfile.as_deref())?,
     };
     access.authfile = compat.or(access.authfile);
     defaults::access(ctx.config()?, &mut access)?;
@@ -139,7 +139,7 @@ pub fn run(args: &LoginArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     }
     accounts.remember(&key, &username, &password)?;
     if args.verbose {
-        out.line(&format!("Used:  {}", stored.path().display()))?;
+        out.line(&format!("Used:  {}", stored.shown()))?;
     }
     out.line("Login Succeeded!")?;
     Ok(Status::SUCCESS)

@@ -10,7 +10,7 @@ use crate::cli::output::Printer;
 use crate::config::auth::{Change, Stored};
 use crate::error::{Error, Kind};
 use crate::image::AccessOptions;
-use crate::image::account::Accounts;
+use crate::image::account::{self, Accounts};
 
 #[derive(Debug, clap::Args)]
 pub struct LogoutArgs {
@@ -39,7 +39,7 @@ pub fn run(args: &LogoutArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     }
     let stored = match &compat {
         Some(path) => Stored::docker(path),
-        None => Stored::locate(me, authfile.as_deref())?,
+        None => account::stored(me, authfile.as_deref())?,
     };
     let access = AccessOptions {
         authfile: compat.or(authfile),

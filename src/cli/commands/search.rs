@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use gotmpl::Value;
 use serde::Serialize;
 
-use crate::cli::args::{defaults, value};
+use crate::cli::args::{defaults, registry, value};
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status, all};
 use crate::cli::output::template::{self, Fields, Format};
 use crate::cli::output::{Printer, json, table::Table};
 use crate::cli::usage;
-use crate::config::auth::Credentials;
 use crate::error::{Error, Result};
 use crate::image::AccessOptions;
 use crate::image::search::{self, Found};
@@ -96,12 +95,8 @@ pub fn run(args: &SearchArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     if args.list_tags && !args.filter.is_empty() {
         return Err(Error::usage("filters are not applicable to list tags result").into());
     }
-    let credentials = match args.creds.as_deref() {
-        None | Some("") => None,
-        Some(text) => Some(Credentials::parse(text)?),
-    };
     let mut access = AccessOptions {
-        credentials,
+        credentials: registry::credentials(args.creds.as_deref())?,
         authfile: value::given(&args.authfile),
         cert_dir: value::given(&args.cert_dir),
         tls_verify: args.tls_verify,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use serde::Serialize;
 
-use super::{AuthFiles, base64, helper, runtime_dir, same_host};
+use super::{AuthFiles, FILES, base64, helper, runtime_dir, same_host};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::dirs;
 use crate::rootless::identity::Identity;
@@ -25,6 +25,8 @@ pub struct Stored {
     path: PathBuf,
     /// `--compat-auth-file`: Docker's way of naming registries.
     docker: bool,
+    /// The program of registries.conf's `credential-helpers` that comes before the file.
+    helper: Option<String>,
 }
 
 /// What a logout came to.
@@ -49,6 +51,7 @@ impl Stored {
         Ok(Self {
             path,
             docker: false,
+            helper: None,
         })
     }
 
@@ -57,6 +60,22 @@ impl Stored {
         Self {
             path: path.to_owned(),
             docker: true,
+            helper: None,
+        }
+    }
+
+    /// Leaves secrets to the first of registries.conf's `credential-helpers`, unless that is the files.
+    #[must_use]
+    pub fn with_helpers(mut self, helpers: &[String]) -> Self {
+        self.helper = helpers.first().filter(|name| *name != FILES).cloned();
+        self
+    }
+
+    /// Where a login goes, for the user.
+    pub fn shown(&self) -> String {
+        match &self.helper {
+            Some(program) => program.clone(),
+            None => self.path.display().to_string(),
         }
     }
 
@@ -69,6 +88,10 @@ impl Stored {
         if self.docker && key.contains('/') {
             let text = format!("log in to {key:?}: Docker's files know whole registries only");
             return Err(Error::usage(text));
+        }
+        if let Some(program) = &self.helper {
+            no_namespace(key, program)?;
+            return helper::store(program, key, user, password);
         }
         self.edit(true, |file| {
             let name = self.name(key);
@@ -96,7 +119,10 @@ impl Stored {
 
     /// Forgets what is stored for `key`.
     pub fn remove(&self, key: &str) -> Result<Change> {
-        let mut gone = false;
+        let mut gone = match &self.helper {
+            Some(program) => !key.contains('/') && helper::erase(program, key)?,
+            None => false,
+        };
         self.edit(false, |file| {
             let name = self.name(key);
             if let Some((server, program)) = helper_of(file, key) {
@@ -125,6 +151,11 @@ impl Stored {
 
     /// Forgets all that the file and its helpers hold.
     pub fn remove_all(&self) -> Result<()> {
+        if let Some(program) = &self.helper {
+            for server in helper::list(program)? {
+                helper::erase(program, &server)?;
+            }
+        }
         self.edit(false, |file| {
             let helpers = file.get("credHelpers").and_then(Value::as_object);
             for (server, program) in helpers.into_iter().flatten() {

@@ -27,6 +27,9 @@ use crate::rootless::identity::Identity;
 
 pub use edit::{Change, Stored};
 
+/// The name of the auth files among the `credential-helpers` of registries.conf.
+pub const FILES: &str = "containers-auth.json";
+
 /// What is sent to a registry, or to its token server.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
@@ -115,7 +118,7 @@ impl AuthFiles {
         }
         if let Some(path) = non_empty_env("REGISTRY_AUTH_FILE") {
             return Self {
-                paths: vec![(path, true)],
+                paths: vec![(path, false)],
             };
         }
         let mut paths = Vec::new();
@@ -137,17 +140,34 @@ impl AuthFiles {
         Self { paths }
     }
 
-    /// Tells whether one file alone is read: the caller's, or the environment's.
-    pub fn is_one(&self) -> bool {
-        self.only().is_some()
-    }
-
     /// The one file, where the caller or the environment names one.
     fn only(&self) -> Option<&Path> {
         match self.paths.as_slice() {
-            [(path, true)] => Some(path),
+            [(path, _)] => Some(path),
             _ => None,
         }
+    }
+
+    /// As [`AuthFiles::find`], asking `helpers` (registries.conf's `credential-helpers`) in their order.
+    pub fn find_with(
+        &self,
+        helpers: &[String],
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credentials>> {
+        if helpers.is_empty() {
+            return self.find(registry, repository);
+        }
+        for name in helpers {
+            let found = match name.as_str() {
+                FILES => self.find(registry, repository)?,
+                program => helper::get(program, registry)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// Credentials for `registry/repository`, the first that fit in the files' order; `None` is anonymous.
