@@ -46,6 +46,9 @@ _pod() {
             pod,images)
                 cmd="pod__subcmd__images"
                 ;;
+            pod,import)
+                cmd="pod__subcmd__import"
+                ;;
             pod,info)
                 cmd="pod__subcmd__info"
                 ;;
@@ -217,6 +220,9 @@ _pod() {
             pod__subcmd__image,history)
                 cmd="pod__subcmd__image__subcmd__history"
                 ;;
+            pod__subcmd__image,import)
+                cmd="pod__subcmd__image__subcmd__import"
+                ;;
             pod__subcmd__image,inspect)
                 cmd="pod__subcmd__image__subcmd__inspect"
                 ;;
@@ -308,7 +314,7 @@ _pod() {
 
     case "${cmd}" in
         pod)
-            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount unshare ps logs inspect port pull save load push images tag untag history rmi search login logout info system version image container manifest"
+            opts="-h --help run create start stop restart kill rename rm exec attach wait commit export diff mount unmount umount unshare ps logs inspect port pull import save load push images tag untag history rmi search login logout info system version image container manifest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2078,7 +2084,7 @@ _pod() {
             return 0
             ;;
         pod__subcmd__image)
-            opts="-h --help diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists"
+            opts="-h --help diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2139,6 +2145,48 @@ _pod() {
                     return 0
                     ;;
                 -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__image__subcmd__import)
+            opts="-c -m -q -h --arch --change --message --os --quiet --variant --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --change)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2599,6 +2647,48 @@ _pod() {
                     return 0
                     ;;
                 --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pod__subcmd__import)
+            opts="-c -m -q -h --arch --change --message --os --quiet --variant --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --change)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

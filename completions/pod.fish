@@ -48,6 +48,7 @@ complete -c pod -n "__fish_pod_needs_command" -f -a "logs" -d 'Show what contain
 complete -c pod -n "__fish_pod_needs_command" -f -a "inspect" -d 'Show everything known of containers and images'
 complete -c pod -n "__fish_pod_needs_command" -f -a "port" -d 'List published ports'
 complete -c pod -n "__fish_pod_needs_command" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_needs_command" -f -a "import" -d 'Make an image of a file system in a tar'
 complete -c pod -n "__fish_pod_needs_command" -f -a "save" -d 'Save images to an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "load" -d 'Load images from an archive or a directory'
 complete -c pod -n "__fish_pod_needs_command" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
@@ -348,6 +349,13 @@ complete -c pod -n "__fish_pod_using_subcommand pull" -l variant -d 'Variant of 
 complete -c pod -n "__fish_pod_using_subcommand pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand import" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand import" -s c -l change -d 'Instruction that sets what the image runs: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR with its value (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand import" -s m -l message -d 'Comment of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand import" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand import" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand import" -s q -l quiet -d 'Print the image\'s ID only'
+complete -c pod -n "__fish_pod_using_subcommand import" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand save" -l format -d 'docker-archive, oci-archive, oci-dir or docker-dir' -r
 complete -c pod -n "__fish_pod_using_subcommand save" -s o -l output -d 'Write to this file or directory instead of standard output' -r -F
 complete -c pod -n "__fish_pod_using_subcommand save" -l compress -d 'Compress plain layers (with --format docker-dir)'
@@ -436,27 +444,28 @@ complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcomma
 complete -c pod -n "__fish_pod_using_subcommand system; and __fish_seen_subcommand_from df" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand version" -s f -l format -d 'Go template, or json' -r
 complete -c pod -n "__fish_pod_using_subcommand version" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -s h -l help -d 'Print help'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "ls" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "list" -d 'List images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "search" -d 'Search registries for images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
-complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "diff" -d 'Show what an image\'s uppermost layer changed'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "mount" -d 'Mount the files of images, inside unshare'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "unmount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "umount" -d 'Undo image mount'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "pull" -d 'Fetch images from a registry'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "import" -d 'Make an image of a file system in a tar'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "save" -d 'Save images to an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "load" -d 'Load images from an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "push" -d 'Send an image to a registry, an archive or a directory'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "ls" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "list" -d 'List images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tag" -d 'Give an image more names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "untag" -d 'Take names from an image, or all of them'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "history" -d 'Show how an image was made'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "rm" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "remove" -d 'Remove images or their names'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "search" -d 'Search registries for images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "inspect" -d 'Show everything known of images'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "prune" -d 'Remove images that nobody needs'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "tree" -d 'Show the layers of an image as a tree'
+complete -c pod -n "__fish_pod_using_subcommand image; and not __fish_seen_subcommand_from diff mount unmount umount pull import save load push ls list tag untag history rm remove search inspect prune tree exists" -f -a "exists" -d 'Tell by the exit status whether an image exists (0 yes, 1 no)'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -l format -d 'Print "json" instead of lines' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from mount" -l format -d 'Print "json" instead of lines' -r
@@ -482,6 +491,13 @@ complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcomman
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Pull every tag of the repository'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print the image ID only'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -l arch -d 'Architecture of the image, instead of this host\'s' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -s c -l change -d 'Instruction that sets what the image runs: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR with its value (can be repeated)' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -s m -l message -d 'Comment of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -l os -d 'Operating system of the image' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -l variant -d 'Variant of the architecture' -r
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print the image\'s ID only'
+complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'docker-archive, oci-archive, oci-dir or docker-dir' -r
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to this file or directory instead of standard output' -r -F
 complete -c pod -n "__fish_pod_using_subcommand image; and __fish_seen_subcommand_from save" -l compress -d 'Compress plain layers (with --format docker-dir)'

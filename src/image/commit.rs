@@ -329,7 +329,7 @@ fn encode(value: &Value) -> Result<Vec<u8>> {
 }
 
 /// All layers of a commit are in the store already.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl ImageSource for Nowhere {
     fn place(&self) -> String {
@@ -341,10 +341,7 @@ impl ImageSource for Nowhere {
             None => Ok(()),
             Some(job) => Err(Error::new(
                 Kind::Corrupt,
-                format!(
-                    "commit: layer {} of the image below is not in the store",
-                    job.layer.digest
-                ),
+                format!("layer {} is not in the store", job.layer.digest),
             )
             .hint("pull the image again")),
         }

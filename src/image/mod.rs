@@ -10,6 +10,7 @@ pub mod commit;
 pub mod convert;
 pub mod dest;
 mod family;
+pub mod import;
 pub mod index;
 mod index_edit;
 mod index_push;

@@ -276,7 +276,7 @@ impl Round {
             }
         };
         self.units.push(LayerUnpack {
-            layer: layer.digest,
+            layer: Some(layer.digest),
             blob,
             feed: reader,
             into: PathBuf::new(), // the caller knows the staged layer

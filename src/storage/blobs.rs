@@ -5,11 +5,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::staging::{Stage, Waiter};
+use super::staging::{Stage, Waiter, io_error, unique_name};
 use super::{Digest, Store, WriteLock};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::state::Lock;
-use crate::state::digest::Hasher;
+use crate::state::digest::{Algorithm, Hasher};
 
 /// Largest manifest or config that is read into memory.
 pub const MAX_DOCUMENT: u64 = 4 * 1024 * 1024;
@@ -311,6 +311,87 @@ impl StagedBlob {
         let _ = fs::remove_file(&self.path); // a leftover is swept later
         drop(self.lock);
         self.store.tidy_staging();
+    }
+}
+
+/// A blob whose digest shows when it is whole. Dropping it removes what there is of it.
+#[derive(Debug)]
+pub struct NewBlob {
+    store: Store,
+    path: PathBuf,
+    /// `None`: it goes on as a [`ReadyBlob`].
+    lock: Option<Lock>,
+    len: u64,
+    hash: Option<Hasher>,
+}
+
+impl Store {
+    /// Begins a blob that nobody named yet. `hashed`: its digest is computed on the way, else somebody tells it.
+    pub fn stage_new_blob(&self, hashed: bool) -> Result<NewBlob> {
+        let (path, lock) = self.in_staging(
+            || "stage a new blob",
+            |staging| {
+                let path = staging.join(format!("{}.tmp", unique_name()));
+                let lock = Lock::exclusive(&path).map_err(io_error)?;
+                Ok((path, lock))
+            },
+        )?;
+        Ok(NewBlob {
+            store: self.clone(),
+            path,
+            lock: Some(lock),
+            len: 0,
+            hash: hashed.then(|| Hasher::new(Algorithm::Sha256)),
+        })
+    }
+}
+
+impl NewBlob {
+    /// Adds bytes, and says how many there are now.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<u64> {
+        if let Some(lock) = &self.lock {
+            let mut file = lock.file();
+            file.write_all(bytes)
+                .map_err(|err| self.store.explain_full(&err, "write a blob"))?;
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        self.len += bytes.len() as u64;
+        Ok(self.len)
+    }
+
+    /// A second descriptor with its own position, for whoever unpacks while the file grows.
+    pub fn reader(&self) -> Result<File> {
+        File::open(&self.path).tried(|| "open a new blob")
+    }
+
+    /// The blob with its name: the digest that was computed, else `told`. `None`: the store has it already.
+    pub fn named(mut self, told: &Digest) -> Result<(Digest, Option<ReadyBlob>)> {
+        let want = self.hash.take().map_or(*told, Hasher::finish);
+        if self.store.has_own_blob(&want) {
+            return Ok((want, None));
+        }
+        let lock = self
+            .lock
+            .take()
+            .ok_or_else(|| Error::new(Kind::System, "name a blob: it was named before"))?;
+        let ready = ReadyBlob {
+            want,
+            size: self.len,
+            path: std::mem::take(&mut self.path),
+            _lock: lock,
+        };
+        Ok((want, Some(ready)))
+    }
+}
+
+impl Drop for NewBlob {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            let _ = fs::remove_file(&self.path); // a leftover is swept later
+            self.store.tidy_staging();
+        }
     }
 }
 

@@ -58,7 +58,7 @@ use crate::state::Lock;
 
 pub use crate::state::digest::{ChainId, DiffId, Digest, LayerDigest};
 pub use below::Below;
-pub use blobs::{ReadyBlob, StagedBlob};
+pub use blobs::{NewBlob, ReadyBlob, StagedBlob};
 pub use gc::{GcReport, References, Trash};
 pub use layers::{LayerMeta, NewLayer, StagedLayer, TarForm};
 pub use podman::{PodmanImage, PodmanLayer, PodmanStore};

@@ -18,6 +18,7 @@ mod image_inspect;
 mod image_prune;
 mod image_tree;
 mod images;
+mod import;
 mod import_podman;
 mod info;
 mod inspect;
@@ -315,6 +316,13 @@ pub const COMMANDS: &[Entry] = &[
         pull::PullArgs
     ),
     entry!(
+        ["import", "image import"],
+        Images,
+        "Make an image of a file system in a tar",
+        "FILE|- [NAME]",
+        import::ImportArgs
+    ),
+    entry!(
         ["save", "image save"],
         Images,
         "Save images to an archive or a directory",
@@ -585,7 +593,6 @@ const LATER: &[&str] = &[
     "farm",
     "generate",
     "healthcheck",
-    "import",
     "init",
     "kube",
     "machine",

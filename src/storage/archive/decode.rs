@@ -77,6 +77,24 @@ pub fn decoder(file: File) -> Result<(Box<dyn Read + Send>, Counter)> {
     Ok((open(compression, input).tried(tried)?, counter))
 }
 
+/// The bytes of a layer in a file or pipe: as they are, unless they are compressed as no layer may be. Tells whether
+/// they are a plain tar.
+pub fn layer_bytes(file: File) -> Result<(Box<dyn Read + Send>, bool)> {
+    let mut head = Vec::with_capacity(6);
+    let tried = || "read the archive";
+    (&file).take(6).read_to_end(&mut head).tried(tried)?;
+    let compression = Compression::sniff(&head);
+    let input = io::Cursor::new(head).chain(file);
+    Ok(match compression {
+        Compression::None => (Box::new(input), true),
+        Compression::Gzip | Compression::Zstd => (Box::new(input), false),
+        Compression::Xz | Compression::Bzip2 => {
+            let input = BufReader::with_capacity(READ, input);
+            (open(compression, input).tried(tried)?, true)
+        }
+    })
+}
+
 fn open(
     compression: Compression,
     input: impl BufRead + Send + 'static,

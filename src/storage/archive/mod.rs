@@ -26,7 +26,7 @@ use super::unpack::tar::{MemberKind, TarReader};
 use super::unpack::tree::clean;
 use crate::error::{Error, Kind, Result, Tried};
 
-pub use decode::{Compression, decoder};
+pub use decode::{Compression, decoder, layer_bytes};
 use input::ByteInput;
 pub use target::{Fresh, Target};
 pub use write::{ArchiveWriter, pump};

@@ -37,8 +37,8 @@ pub use feed::{FeedReader, FeedWriter, feed};
 /// One layer to unpack, made before the fork.
 #[derive(Debug)]
 pub struct LayerUnpack {
-    /// How failures name the layer.
-    pub layer: LayerDigest,
+    /// How failures name the layer; `None` while it has no name.
+    pub layer: Option<LayerDigest>,
     /// The compressed blob, opened for reading; may still be growing.
     pub blob: File,
     pub feed: FeedReader,
@@ -159,7 +159,11 @@ pub fn unpack_layers(
                 Ok(unpacked) => lock(&done)[index] = Some(unpacked),
                 Err(err) => {
                     // Only the first one is a cause; the others were stopped by it.
-                    lock(&failure).get_or_insert(err.context(format!("unpack layer {name}")));
+                    let tried = match name {
+                        Some(name) => format!("unpack layer {name}"),
+                        None => "unpack the archive".to_owned(),
+                    };
+                    lock(&failure).get_or_insert(err.context(tried));
                     stop.stop();
                 }
             }

@@ -164,7 +164,7 @@ impl Lab {
         let path = self.dir.join("blob");
         fs::write(&path, blob).unwrap();
         LayerUnpack {
-            layer: LayerDigest::from(Digest::sha256_of(blob)),
+            layer: Some(LayerDigest::from(Digest::sha256_of(blob))),
             blob: File::open(path).unwrap(),
             feed: FeedReader::of_complete(blob.len() as u64).unwrap(),
             into: self.dir.join("new"),
