@@ -10,6 +10,7 @@
 
 mod args;
 mod commands;
+mod complete;
 mod context;
 mod exit;
 mod filter;
@@ -64,6 +65,7 @@ fn dispatch(argv: Vec<OsString>, out: &mut Printer) -> Outcome {
             return Ok(Status::SUCCESS);
         }
         "help" => return help::of_words(&rest[1..], out),
+        "__complete" => return complete::run(&rest[1..], out),
         word if word.starts_with('-') => return Err(usage::unknown_flag(word, "pod")),
         _ => {}
     }

@@ -8,6 +8,7 @@ mod support;
 mod bad_input;
 mod bare;
 mod commit;
+mod completion;
 mod config;
 mod crash;
 mod environment;

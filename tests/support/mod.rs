@@ -254,6 +254,15 @@ impl TestHome {
         running.wait()
     }
 
+    /// The command `program ARGS` as the user, with the home's environment and nothing else.
+    pub fn user_command<S: Into<String>>(
+        &self,
+        program: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        self.command_of(program, args)
+    }
+
     /// Starts `pod ARGS` and goes on; stdin is a pipe.
     #[track_caller]
     pub fn spawn<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Running {

@@ -114,6 +114,11 @@ impl Terminal {
         }
     }
 
+    /// Forgets what the screen showed so far.
+    pub fn clear(&self) {
+        self.seen.0.lock().expect("reader never panics").0.clear();
+    }
+
     /// Waits for the command's end; `stdout` of the answer is the whole screen.
     #[track_caller]
     pub fn wait(mut self) -> Done {

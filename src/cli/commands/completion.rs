@@ -1,10 +1,10 @@
-//! `completion` (hidden): prints a shell's completion script. `__complete` (hidden): names for those scripts.
+//! `completion` (hidden): prints a shell's completion script, which asks `__complete` ([`crate::cli::complete`]).
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::usage;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 const BASH: &str = include_str!("../../../completions/pod.bash");
 const ZSH: &str = include_str!("../../../completions/_pod");
@@ -31,37 +31,4 @@ pub fn run(args: &CompletionArgs, _ctx: &Context, out: &mut Printer) -> Outcome 
     };
     out.raw(script.as_bytes())?;
     Ok(Status::SUCCESS)
-}
-
-#[derive(Debug, clap::Args)]
-pub struct NamesArgs {
-    /// containers or images
-    #[arg(value_name = "KIND")]
-    kind: Vec<String>,
-}
-
-/// Prints one name a line; what cannot be read is left out, a completion has nobody to tell.
-pub fn run_names(args: &NamesArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    let names = match usage::exactly_one(&args.kind)?.as_str() {
-        "containers" => containers(ctx)?,
-        "images" => images(ctx)?,
-        other => return Err(Error::usage(format!("no names of kind {other:?}")).into()),
-    };
-    for name in names {
-        out.line(&name)?;
-    }
-    Ok(Status::SUCCESS)
-}
-
-fn containers(ctx: &Context) -> Result<Vec<String>> {
-    let (containers, _) = ctx.containers()?.list()?;
-    Ok(containers.iter().map(|c| c.name().to_owned()).collect())
-}
-
-fn images(ctx: &Context) -> Result<Vec<String>> {
-    let images = ctx.images()?.list()?;
-    Ok(images
-        .iter()
-        .flat_map(|image| image.names.iter().map(ToString::to_string))
-        .collect())
 }

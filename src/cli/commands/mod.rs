@@ -561,17 +561,6 @@ pub const COMMANDS: &[Entry] = &[
         "bash|zsh|fish",
         completion::CompletionArgs
     ),
-    Entry {
-        paths: &["__complete"],
-        group: Group::Hidden,
-        about: "Print names for completion scripts",
-        operands: "containers|images",
-        augment: <completion::NamesArgs as clap::Args>::augment_args,
-        run: |matches, ctx, out| {
-            let args: completion::NamesArgs = parsed(matches)?;
-            completion::run_names(&args, ctx, out)
-        },
-    },
 ];
 
 /// Parents of long forms, with what their help says first.
