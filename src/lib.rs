@@ -2,7 +2,7 @@
 //!
 //! A module imports only what stands before it in this list (`tests/layers.rs` checks):
 //! `error` `sys` < `state` `userns` < `rootless` < `config` < `storage` `registry` `net` < `image` `runtime` <
-//! `container` < `cli`.
+//! `volume` < `container` < `cli`.
 
 pub mod cli;
 pub mod config;
@@ -17,3 +17,4 @@ pub mod state;
 pub mod storage;
 pub mod sys;
 pub mod userns;
+pub mod volume;

@@ -11,6 +11,7 @@ const ORDER: &[&[&str]] = &[
     &["config"],
     &["storage", "registry", "net"],
     &["image", "runtime"],
+    &["volume"],
     &["container"],
     &["cli"],
 ];

@@ -8,7 +8,7 @@ use crate::container::record::Status;
 use crate::container::{Container, clock};
 use crate::error::{Error, Kind, Result};
 
-use super::args::value;
+use super::args::{mounts, value};
 use super::context::Context;
 
 /// All `--filter` values of a command line.
@@ -283,13 +283,18 @@ impl Test {
                     Some((source, target)) => (source, Some(target)),
                     None => (wanted.as_str(), None),
                 };
-                record.request.mounts.iter().any(|mount| {
-                    let at = super::args::mounts::target(mount);
-                    let from = super::args::mounts::source(mount);
-                    match target {
-                        Some(target) => from == Some(source) && at == target,
-                        None => from == Some(source) || at == source,
-                    }
+                let of_volumes = record
+                    .volumes
+                    .iter()
+                    .map(|v| (v.target.as_str(), Some(v.name.as_str())));
+                let asked = record
+                    .request
+                    .mounts
+                    .iter()
+                    .map(|mount| (mounts::target(mount), mounts::source(mount)));
+                asked.chain(of_volumes).any(|(at, from)| match target {
+                    Some(target) => from == Some(source) && at == target,
+                    None => from == Some(source) || at == source,
                 })
             }
             Self::Network(name) => super::output::network_word(&record.network) == name,

@@ -22,6 +22,7 @@ mod progress;
 mod prompt;
 mod select;
 mod usage;
+mod volume_filter;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

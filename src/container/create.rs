@@ -17,7 +17,6 @@ use super::names;
 use super::options::RemoveOptions;
 use super::record::{Record, State};
 use super::request::CreateRequest;
-use super::volumes;
 
 /// How many generated names are tried; with thousands of combinations one is free long before.
 const NAME_TRIES: u64 = 1000;
@@ -30,6 +29,8 @@ pub(super) struct Claim<'a> {
     /// `None`: committed.
     lock: Option<Lock>,
     cidfile: Option<std::path::PathBuf>,
+    /// Anonymous volumes were made for it.
+    volumes: bool,
 }
 
 impl Containers {
@@ -62,6 +63,7 @@ impl Containers {
             name: None,
             lock: Some(Lock::exclusive(&self.lock_path(id))?),
             cidfile: None,
+            volumes: false,
         };
         let dir = self.dir(id);
         make_dir(&dir)?;
@@ -77,7 +79,8 @@ impl Containers {
             let mark = self.dir(needed).join(format!("needed-by-{}", record.id));
             symlink(&record.name, &mark).tried(|| format!("write {}", mark.display()))?;
         }
-        volumes::fill(self, record)?;
+        claim.volumes = record.volumes.iter().any(|volume| volume.anonymous);
+        self.make_volumes(record)?;
         if let Some(path) = &record.request.cidfile {
             write_new(path, record.id.as_bytes())?;
             claim.cidfile = Some(path.clone());
@@ -91,7 +94,7 @@ impl Containers {
         };
         old.remove(&RemoveOptions {
             force: true,
-            volumes: true,
+            volumes: false,
             grace: None,
         })
     }
@@ -146,6 +149,7 @@ impl Claim<'_> {
                 .tried(|| format!("use layer {}", layer.display()))
                 .map_err(|err| err.hint("the image was removed meanwhile, or the additional image store that has it is not there: pull it again"))?;
         }
+        self.engine.check_volumes(record)?;
         state::save(
             &self.engine.dir(&self.id).join("config.json"),
             record,
@@ -174,6 +178,9 @@ impl Drop for Claim<'_> {
             let _ = self
                 .engine
                 .remove_files(&self.id, self.name.as_deref(), lock);
+            if self.volumes {
+                let _ = self.engine.volumes().remove_of(&self.id);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The first half of `create`: everything is checked and decided here, and nothing is made.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -12,8 +12,10 @@ use super::clock;
 use super::engine::Containers;
 use super::merge::{self, Merged, clean_target};
 use super::names;
-use super::record::{ImageOf, Record, VERSION};
-use super::request::{CreateRequest, ImageVolumes, MountRequest, NamespaceMode, SecurityOpt};
+use super::record::{ImageOf, Record, VERSION, VolumeMount};
+use super::request::{
+    CreateRequest, ImageVolumes, MountOptions, MountRequest, NamespaceMode, SecurityOpt,
+};
 use super::spec;
 
 /// Podman's, where neither user nor image say otherwise. Seconds.
@@ -54,15 +56,7 @@ impl Containers {
         check_mounts(&request)?;
         check_options(&request, image)?;
         let image_volumes = uncovered_volumes(&request, &merged);
-        let volumes = match request.image_volumes {
-            ImageVolumes::Anonymous => {
-                let place = |(n, target): (usize, &String)| {
-                    (PathBuf::from(format!("volumes/{n}")), target.clone())
-                };
-                image_volumes.iter().enumerate().map(place).collect()
-            }
-            ImageVolumes::Tmpfs | ImageVolumes::Ignore => Vec::new(),
-        };
+        let volumes = volume_mounts(&request, &image_volumes)?;
         let ids = userns::mode::maps(
             &request.userns,
             self.me.uid.as_raw(),
@@ -263,16 +257,19 @@ fn check_mounts(request: &CreateRequest) -> Result<()> {
                 options,
             } => {
                 check_source(source)?;
-                if options.chown || options.overlay {
-                    let option = if options.chown { "U" } else { "O" };
-                    return Err(Error::new(
-                        Kind::Unsupported,
-                        format!(
-                            "mount {}: the option {option:?} is not in this version",
-                            source.display()
-                        ),
-                    ));
+                check_extras(&source.display().to_string(), options)?;
+                target
+            }
+            MountRequest::Volume {
+                name,
+                target,
+                options,
+                ..
+            } => {
+                if let Some(name) = name {
+                    crate::volume::check_name(name)?;
                 }
+                check_extras(name.as_deref().unwrap_or(target), options)?;
                 target
             }
             MountRequest::Tmpfs { target, .. } | MountRequest::Devpts { target, .. } => target,
@@ -291,6 +288,57 @@ fn check_mounts(request: &CreateRequest) -> Result<()> {
         seen.push(clean);
     }
     Ok(())
+}
+
+/// Options this version does not have.
+fn check_extras(source: &str, options: &MountOptions) -> Result<()> {
+    let option = match (options.chown, options.overlay) {
+        (true, _) => "U",
+        (_, true) => "O",
+        _ => return Ok(()),
+    };
+    Err(Error::new(
+        Kind::Unsupported,
+        format!("mount {source}: the option {option:?} is not in this version"),
+    ))
+}
+
+/// The volumes that were asked for, then those of the image; anonymous ones get their names here.
+fn volume_mounts(request: &CreateRequest, of_image: &[String]) -> Result<Vec<VolumeMount>> {
+    let mut volumes = Vec::new();
+    for mount in &request.mounts {
+        let MountRequest::Volume {
+            name,
+            target,
+            options,
+            copy,
+        } = mount
+        else {
+            continue;
+        };
+        volumes.push(VolumeMount {
+            name: match name {
+                Some(name) => name.clone(),
+                None => names::new_id()?.0,
+            },
+            target: clean_target(target).unwrap_or_else(|| target.clone()),
+            options: options.clone(),
+            anonymous: name.is_none(),
+            copy: *copy,
+        });
+    }
+    if request.image_volumes == ImageVolumes::Anonymous {
+        for target in of_image {
+            volumes.push(VolumeMount {
+                name: names::new_id()?.0,
+                target: target.clone(),
+                options: MountOptions::default(),
+                anonymous: true,
+                copy: true,
+            });
+        }
+    }
+    Ok(volumes)
 }
 
 fn check_source(source: &Path) -> Result<()> {
@@ -364,6 +412,7 @@ fn uncovered_volumes(request: &CreateRequest, merged: &Merged) -> Vec<String> {
     let covered = |target: &String| {
         request.mounts.iter().any(|mount| {
             let (MountRequest::Bind { target: t, .. }
+            | MountRequest::Volume { target: t, .. }
             | MountRequest::Tmpfs { target: t, .. }
             | MountRequest::Devpts { target: t, .. }) = mount;
             clean_target(t).as_ref() == Some(target)

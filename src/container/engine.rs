@@ -177,7 +177,7 @@ impl Containers {
         }
     }
 
-    fn ids(&self) -> Result<Vec<String>> {
+    pub(super) fn ids(&self) -> Result<Vec<String>> {
         let dir = self.dirs.store.join("containers");
         let tried = || format!("list containers in {}", dir.display());
         let entries = match std::fs::read_dir(&dir) {

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::net::{PortMapping, Protocol};
+use crate::volume;
 
 use super::engine::Container;
 use super::options::Sizes;
-use super::record::{Record, State};
+use super::record::{Record, State, VolumeMount};
 use super::request::MountRequest;
 use super::signal;
 use super::spec::capability_names;
@@ -23,8 +24,8 @@ pub use document::{
     GraphDriver, HostPort, InspectConfig, InspectContainer, InspectMount, InspectState,
     NetworkSettings,
 };
-use host_config::mount_words;
 pub use host_config::{log_driver, network_word};
+use host_config::{mount_words, propagation};
 
 /// What Go prints for a time that never was.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -135,17 +136,26 @@ impl Container {
 
     fn inspect_mounts(&self) -> Vec<InspectMount> {
         let mut mounts = Vec::new();
-        for (place, target) in &self.record.volumes {
+        let volumes = self.engine.volumes();
+        for mounted in &self.record.volumes {
+            let VolumeMount {
+                name,
+                target,
+                options,
+                ..
+            } = mounted;
+            let volume = volumes.get(name).unwrap_or_default(); // a damaged one has no place to show
+            let source = volume.map(|volume| volume.source().display().to_string());
             mounts.push(InspectMount {
                 kind: "volume",
-                name: self.volume_name(place),
-                source: self.dir().join(place).display().to_string(),
+                name: name.clone(),
+                source: source.unwrap_or_default(),
                 destination: target.clone(),
-                driver: "local".to_owned(),
-                mode: String::new(),
-                options: vec!["nosuid".to_owned(), "nodev".to_owned(), "rbind".to_owned()],
-                rw: true,
-                propagation: "rprivate".to_owned(),
+                driver: volume::DRIVER.to_owned(),
+                mode: options.relabel.map(String::from).unwrap_or_default(),
+                options: mount_words(options),
+                rw: !options.read_only,
+                propagation: propagation(options),
             });
         }
         for asked in &self.record.request.mounts {
@@ -165,10 +175,7 @@ impl Container {
                     mode: String::new(),
                     options: mount_words(options),
                     rw: !options.read_only,
-                    propagation: options
-                        .propagation
-                        .clone()
-                        .unwrap_or_else(|| "rprivate".to_owned()),
+                    propagation: propagation(options),
                 });
             }
         }

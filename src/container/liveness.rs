@@ -141,7 +141,7 @@ impl Container {
         self.record_death()?;
         if self.record.request.auto_remove {
             // What the monitor would have done. A failure leaves it listed as exited.
-            return Ok(self.remove_locked(lock).is_err());
+            return Ok(self.remove_locked(lock, true).is_err());
         }
         Ok(true)
     }

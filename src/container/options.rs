@@ -80,7 +80,7 @@ pub struct KillOptions {
 pub struct RemoveOptions {
     /// Kill it if it runs.
     pub force: bool,
-    /// `--volumes`. Anonymous volumes live below the container and always go with it.
+    /// `--volumes`: the anonymous volumes go with it.
     pub volumes: bool,
     /// `--time`: grace before the kill, with `force`; the container's own stop timeout is not used.
     pub grace: Option<Duration>,

@@ -4,7 +4,6 @@
 //!     containers/<id>/state.json    State: written by whoever changes it, under the container's lock
 //!     containers/<id>/owner         link that names the machine which made it: who may sweep it while it has no record
 //!     containers/<id>/upper, work   the writable layer
-//!     containers/<id>/volumes/<n>   anonymous volumes
 //!     containers/<id>/ctr.log       k8s-file log (`ctr.log.1`: the rotated one)
 //!     containers/<id>/needed-by-ID  a container that joins this one's namespaces
 //!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
@@ -21,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
 use crate::userns::map::IdMaps;
 
-use super::request::{CreateRequest, NamespaceMode};
+use super::request::{CreateRequest, MountOptions, NamespaceMode};
 
 pub const VERSION: u32 = 1;
 
@@ -49,14 +48,28 @@ pub struct Record {
     pub stop_signal: i32,
     /// Seconds.
     pub stop_timeout: u32,
-    /// Anonymous volumes of the image: (directory below the container, target).
-    pub volumes: Vec<(PathBuf, String)>,
+    /// Named and anonymous volumes it mounts.
+    #[serde(default)]
+    pub volumes: Vec<VolumeMount>,
     /// Targets of the image's `VOLUME`s that nothing of the user covers.
     #[serde(default)]
     pub image_volumes: Vec<String>,
     /// Full ids of containers whose namespaces this one joins.
     pub dependencies: Vec<String>,
     pub pid_mode: NamespaceMode,
+}
+
+/// A volume in a container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VolumeMount {
+    pub name: String,
+    /// Absolute, clean.
+    pub target: String,
+    pub options: MountOptions,
+    /// Made for this container, under a generated name.
+    pub anonymous: bool,
+    /// Filled from the image when nobody has used it before; `false`: `nocopy`.
+    pub copy: bool,
 }
 
 /// The image a container was made from, as it was then.

@@ -15,6 +15,7 @@ use crate::storage::Store;
 
 use super::engine::{Container, Containers, is_id, make_dir};
 use super::options::{RemoveOptions, StopOptions};
+use super::record::VolumeMount;
 use super::watch::wait_readable;
 
 /// How long `rm` waits for another command on the same container.
@@ -76,7 +77,7 @@ impl Container {
                 me.state = me.engine.load_state(&me.record.id)?;
                 ending = me.state.open_init();
                 if ending.is_none() {
-                    return me.remove_locked(lock);
+                    return me.remove_locked(lock, options.volumes);
                 }
             }
             if Instant::now() >= give_up {
@@ -100,10 +101,34 @@ impl Container {
     }
 
     /// Removes a container that does not run, under its lock.
-    pub(super) fn remove_locked(&self, lock: Lock) -> Result<()> {
+    ///
+    /// Its anonymous volumes go too with `volumes` and with `--rm`; else they stay, for nobody.
+    pub(super) fn remove_locked(&self, lock: Lock, volumes: bool) -> Result<()> {
+        let volumes = volumes || self.record.request.auto_remove;
+        if !volumes {
+            for volume in self.anonymous_volumes() {
+                self.engine.volumes().keep(&volume.name)?;
+            }
+        }
         let forgotten = self.forget();
         let removed = self.engine.remove_rest(&self.record.id, lock);
-        forgotten.and(removed)
+        let emptied = match volumes {
+            true => self.remove_volumes(),
+            false => Ok(()),
+        };
+        forgotten.and(removed).and(emptied)
+    }
+
+    /// Removes what [`Containers::make_volumes`] made for it alone. After the container itself: it needs them no more.
+    pub(super) fn remove_volumes(&self) -> Result<()> {
+        match self.anonymous_volumes().next() {
+            Some(_) => self.engine.volumes().remove_of(&self.record.id),
+            None => Ok(()),
+        }
+    }
+
+    fn anonymous_volumes(&self) -> impl Iterator<Item = &VolumeMount> {
+        self.record.volumes.iter().filter(|volume| volume.anonymous)
     }
 
     /// The part of a removal that others see: from here on there is no such container and its name is free.
@@ -129,7 +154,7 @@ impl Container {
     pub(super) fn is_unchanged(&self) -> bool {
         let dir = self.dir();
         let empty = |name| fs::read_dir(dir.join(name)).is_ok_and(|mut dir| dir.next().is_none());
-        self.record.volumes.is_empty() && empty("upper")
+        self.anonymous_volumes().next().is_none() && empty("upper")
     }
 
     fn check_dependents(&self) -> Result<()> {

@@ -110,6 +110,13 @@ pub enum MountRequest {
         target: String,
         options: MountOptions,
     },
+    /// `name: None`: an anonymous volume. `copy`: filled from the image when it is new.
+    Volume {
+        name: Option<String>,
+        target: String,
+        options: MountOptions,
+        copy: bool,
+    },
     /// `options`: tmpfs(5) mount data such as `size=64m`, `mode=1777`.
     Tmpfs {
         target: String,

@@ -83,6 +83,7 @@ impl Container {
         };
         me.state = me.engine.load_state(&me.record.id)?;
         me.renew_volatile()?;
+        me.engine.check_volumes(&me.record)?;
         let plan = me.engine.plan(&me.record)?;
         let mut ports = me.record.ports.clone();
         let network = me.engine.prepare_network(&me.record.network, &mut ports)?;

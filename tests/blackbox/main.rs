@@ -25,3 +25,4 @@ mod run;
 mod security;
 mod stores;
 mod unshare;
+mod volume;

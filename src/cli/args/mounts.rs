@@ -6,7 +6,7 @@ mod options;
 use std::path::{Path, PathBuf};
 
 use crate::container::request::{MountOptions, MountRequest};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 pub use long::mount;
 
@@ -29,17 +29,32 @@ pub fn volume(text: &str) -> Result<MountRequest> {
     let target = container_path(target)?;
     let mut options = MountOptions::default();
     options::of_volume(flags, &mut options)?;
-    let Some(source) = source else {
-        return Err(no_volumes(&format!("an anonymous volume for \"{target}\"")));
-    };
-    if !source.starts_with(['/', '.']) {
-        return Err(no_volumes(&format!("volume \"{source}\""))
-            .hint("begin the source with / or ./ to mount a directory of this host"));
+    let copy = !flags.split(',').any(|flag| flag == "nocopy");
+    match source {
+        Some(source) if source.starts_with(['/', '.']) => Ok(MountRequest::Bind {
+            source: host_path(source)?,
+            target,
+            options,
+        }),
+        name => named(name, target, options, copy),
     }
-    Ok(MountRequest::Bind {
-        source: host_path(source)?,
+}
+
+/// A volume by name, or an anonymous one.
+fn named(
+    name: Option<&str>,
+    target: String,
+    options: MountOptions,
+    copy: bool,
+) -> Result<MountRequest> {
+    if let Some(name) = name {
+        crate::volume::check_name(name)?;
+    }
+    Ok(MountRequest::Volume {
+        name: name.map(str::to_owned),
         target,
         options,
+        copy,
     })
 }
 
@@ -63,6 +78,7 @@ pub fn tmpfs(text: &str) -> Result<MountRequest> {
 pub fn target(mount: &MountRequest) -> &str {
     match mount {
         MountRequest::Bind { target, .. }
+        | MountRequest::Volume { target, .. }
         | MountRequest::Tmpfs { target, .. }
         | MountRequest::Devpts { target, .. } => target,
     }
@@ -72,6 +88,7 @@ pub fn target(mount: &MountRequest) -> &str {
 pub fn source(mount: &MountRequest) -> Option<&str> {
     match mount {
         MountRequest::Bind { source, .. } => source.to_str(),
+        MountRequest::Volume { name, .. } => name.as_deref(),
         _ => None,
     }
 }
@@ -123,13 +140,6 @@ fn container_path(text: &str) -> Result<String> {
 fn host_path(text: &str) -> Result<PathBuf> {
     std::path::absolute(Path::new(text))
         .map_err(|err| Error::io(&err, format!("find the directory of \"{text}\"")))
-}
-
-fn no_volumes(what: &str) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!("{what}: volumes are not available in this version of pod"),
-    )
 }
 
 #[cfg(test)]
@@ -191,8 +201,8 @@ mod tests {
                 "/tmp:/b:/c:ro: incorrect volume format, should be [host-dir:]ctr-dir[:option]",
             ),
             (
-                "vol:/x",
-                "volume \"vol\": volumes are not available in this version of pod",
+                "a b:/x",
+                "volume name \"a b\": names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
             ),
         ] {
             assert_eq!(volume(text).expect_err(text).to_string(), want);

@@ -8,6 +8,7 @@ mod attach;
 mod commit;
 mod completion;
 mod container_exists;
+mod container_prune;
 mod create;
 mod diff;
 mod exec;
@@ -46,6 +47,11 @@ mod system_df;
 mod tag;
 mod unshare;
 mod version;
+mod volume_create;
+mod volume_inspect;
+mod volume_ls;
+mod volume_prune;
+mod volume_rm;
 mod wait;
 
 use clap::{ArgMatches, Args, Command};
@@ -411,6 +417,59 @@ pub const COMMANDS: &[Entry] = &[
         import_podman::ImportPodmanArgs
     ),
     entry!(
+        ["container prune"],
+        Long,
+        "Remove all containers that do not run",
+        "",
+        container_prune::ContainerPruneArgs
+    ),
+    entry!(
+        ["volume create"],
+        Long,
+        "Make a volume",
+        "[NAME]",
+        volume_create::VolumeCreateArgs
+    ),
+    entry!(
+        ["volume inspect"],
+        Long,
+        "Show all that is known of volumes",
+        "VOLUME [VOLUME...]",
+        volume_inspect::VolumeInspectArgs
+    ),
+    entry!(
+        ["volume ls", "volume list"],
+        Long,
+        "List volumes",
+        "",
+        volume_ls::VolumeLsArgs
+    ),
+    entry!(
+        ["volume rm", "volume remove"],
+        Long,
+        "Remove volumes",
+        "VOLUME [VOLUME...]",
+        volume_rm::VolumeRmArgs
+    ),
+    entry!(
+        ["volume prune"],
+        Long,
+        "Remove all volumes that no container uses",
+        "",
+        volume_prune::VolumePruneArgs
+    ),
+    Entry {
+        paths: &["volume exists"],
+        group: Group::Long,
+        about: "Tell whether a volume exists, by exit status",
+        operands: "VOLUME",
+        augment: <volume_rm::VolumeExistsArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: volume_rm::VolumeExistsArgs = parsed(matches)?;
+            volume_rm::run_exists(&args, ctx, out)
+        },
+    },
+    entry!(
         ["info", "system info"],
         System,
         "Show this host, the store and the settings in force",
@@ -569,6 +628,7 @@ pub const PARENTS: &[(&str, &str)] = &[
     ("image", "Manage images"),
     ("manifest", "Manage lists of images for several platforms"),
     ("system", "Look at pod itself"),
+    ("volume", "Manage volumes"),
 ];
 
 /// Commands of Podman that this version does not have.
@@ -595,7 +655,6 @@ const LATER: &[&str] = &[
     "top",
     "unpause",
     "update",
-    "volume",
     "prune",
     "checkpoint",
     "restore",

@@ -31,7 +31,7 @@ pub struct RmArgs {
     /// With --force: seconds to wait before the kill, -1 for ever (default 10)
     #[arg(short, long, value_name = "SECONDS", value_parser = value::integer)]
     time: Option<i64>,
-    /// Remove the anonymous volumes too (they go with the container in any case)
+    /// Remove the container's anonymous volumes too
     #[arg(short, long)]
     volumes: bool,
     /// File with a container's id (can be repeated)

@@ -17,6 +17,7 @@ use crate::container::Container;
 use crate::container::record::Status as State;
 use crate::error::{Error, Result};
 use crate::image::{ImageUsage, Usage};
+use crate::storage::tree_bytes;
 
 #[derive(Debug, clap::Args)]
 pub struct SystemDfArgs {
@@ -57,8 +58,14 @@ struct Total {
 struct Report {
     images: Usage,
     containers: Vec<(Container, u64)>,
-    /// Name and bytes; each is used by the container it belongs to.
-    volumes: Vec<(String, u64)>,
+    volumes: Vec<VolumeUse>,
+}
+
+struct VolumeUse {
+    name: String,
+    bytes: u64,
+    /// Containers that mount it.
+    links: usize,
 }
 
 pub fn run(args: &SystemDfArgs, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -102,13 +109,23 @@ fn gather(ctx: &Context) -> Result<Report> {
         key(b).cmp(&key(a))
     });
     let mut containers = Vec::new();
-    let mut volumes = Vec::new();
     for container in ctx.containers()?.list()?.0 {
         let Ok(sizes) = container.sizes() else {
             continue; // it was removed meanwhile
         };
-        volumes.extend(container.volume_sizes().unwrap_or_default());
         containers.push((container, sizes.rw));
+    }
+    let mut volumes = Vec::new();
+    for volume in ctx.containers()?.volumes().list()?.0 {
+        let mounted = |one: &&(Container, u64)| {
+            let volumes = &one.0.record.volumes;
+            volumes.iter().any(|mounted| mounted.name == volume.name())
+        };
+        volumes.push(VolumeUse {
+            bytes: tree_bytes(&volume.data)?,
+            links: containers.iter().filter(mounted).count(),
+            name: volume.record.name,
+        });
     }
     Ok(Report {
         images,
@@ -168,9 +185,15 @@ fn containers(containers: &[(Container, u64)]) -> Total {
     )
 }
 
-fn volumes(volumes: &[(String, u64)]) -> Total {
-    let size = volumes.iter().map(|(_, size)| size).sum();
-    Total::new("Local Volumes", volumes.len(), volumes.len(), size, 0)
+fn volumes(volumes: &[VolumeUse]) -> Total {
+    let idle = volumes.iter().filter(|volume| volume.links == 0);
+    Total::new(
+        "Local Volumes",
+        volumes.len(),
+        volumes.iter().filter(|volume| volume.links > 0).count(),
+        volumes.iter().map(|volume| volume.bytes).sum(),
+        idle.map(|volume| volume.bytes).sum(),
+    )
 }
 
 fn details(report: &Report, facts: &Facts<'_>) -> Result<String> {
@@ -237,8 +260,12 @@ fn details(report: &Report, facts: &Facts<'_>) -> Result<String> {
 
     let mut table = Table::new();
     table.row(["VOLUME NAME", "LINKS", "SIZE"]);
-    for (name, bytes) in &report.volumes {
-        table.row([name.clone(), "1".to_owned(), size(*bytes)]);
+    for volume in &report.volumes {
+        table.row([
+            volume.name.clone(),
+            volume.links.to_string(),
+            size(volume.bytes),
+        ]);
     }
     text += &format!("\nLocal Volumes space usage:\n\n{}", table.render());
     Ok(text)

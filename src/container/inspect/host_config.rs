@@ -173,24 +173,30 @@ pub(super) fn mount_words(options: &MountOptions) -> Vec<String> {
         .collect()
 }
 
+pub(super) fn propagation(options: &MountOptions) -> String {
+    let asked = options.propagation.clone();
+    asked.unwrap_or_else(|| "rprivate".to_owned())
+}
+
 fn bind_text(mount: &MountRequest) -> Option<String> {
-    let MountRequest::Bind {
-        source,
-        target,
-        options,
-    } = mount
-    else {
-        return None;
+    let (source, target, options) = match mount {
+        MountRequest::Bind {
+            source,
+            target,
+            options,
+        } => (source.display().to_string(), target, options),
+        MountRequest::Volume {
+            name: Some(name),
+            target,
+            options,
+            ..
+        } => (name.clone(), target, options),
+        _ => return None,
     };
     let mut words = vec![if options.read_only { "ro" } else { "rw" }.to_owned()];
-    words.push(
-        options
-            .propagation
-            .clone()
-            .unwrap_or_else(|| "rprivate".to_owned()),
-    );
+    words.push(propagation(options));
     words.extend(mount_words(options));
-    Some(format!("{}:{target}:{}", source.display(), words.join(",")))
+    Some(format!("{source}:{target}:{}", words.join(",")))
 }
 
 /// As `--log-driver` spells it.

@@ -296,6 +296,7 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
             pump.finish(code);
         }
         let _ = engine.remove_rest(&record.id, lock);
+        let _ = container.remove_volumes();
     } else {
         state.stopped_by_user = fs::remove_file(run_dir.join("stopped")).is_ok();
         state.status = Status::Exited;

@@ -9,7 +9,7 @@ use super::super::merge::clean_target;
 use super::super::record::Record;
 use super::super::request::{ImageVolumes, MountOptions, MountRequest, NamespaceMode};
 use super::shares_network;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::net::NetworkMode;
 use crate::runtime::spec::{SHM_BYTES, Shared, default_mounts, mount};
 
@@ -41,16 +41,6 @@ impl Containers {
                     &["rw", "rprivate", "nosuid", "nodev", "mode=1777"],
                 ));
             }
-        }
-        let dir = self.dir(&record.id);
-        for (place, target) in &record.volumes {
-            let source = dir.join(place);
-            own.push(mount(
-                target,
-                "bind",
-                &text(&source)?,
-                &["bind", "rprivate", "nosuid", "nodev"],
-            ));
         }
         if request.image_volumes == ImageVolumes::Tmpfs {
             for target in &record.image_volumes {
@@ -85,7 +75,18 @@ impl Containers {
                 &["bind", "ro", "rprivate", "nosuid", "nodev"],
             ));
         }
+        for volume in &record.volumes {
+            let asked = MountRequest::Bind {
+                source: self.volumes().source(&volume.name)?,
+                target: volume.target.clone(),
+                options: volume.options.clone(),
+            };
+            own.push(user_mount(&asked)?);
+        }
         for asked in &request.mounts {
+            if matches!(asked, MountRequest::Volume { .. }) {
+                continue; // among the record's volumes
+            }
             let asked = user_mount(asked)?;
             own.retain(|m| m.destination() != asked.destination());
             own.push(asked);
@@ -166,6 +167,12 @@ fn user_mount(asked: &MountRequest) -> Result<Mount> {
             words.extend(attributes(options, [true, true, false]));
             words.extend(data.iter().cloned());
             mount(&target(to)?, "tmpfs", "tmpfs", &refs(&words))
+        }
+        MountRequest::Volume { .. } => {
+            return Err(Error::new(
+                Kind::System,
+                "mount a volume without its directory",
+            ));
         }
         MountRequest::Devpts { target: to, data } => {
             let mut words = vec![

@@ -29,7 +29,7 @@ pub struct Writable {
 }
 
 /// Opens the tree of `dirs`, uppermost first, for reading. Where there is one only it is that directory, marks and all.
-pub(super) fn open(dirs: &[&Path]) -> Result<OwnedFd> {
+pub fn open(dirs: &[&Path]) -> Result<OwnedFd> {
     if let [only] = dirs {
         return open_dir(only);
     }

@@ -30,7 +30,7 @@ use owners::{Kept, Owners, Shift};
 use tar::{Marks, TarWriter};
 
 pub use changes::{Change, ChangeKind, changes_between, changes_of};
-pub use merged::{Writable, mount_on};
+pub use merged::{Writable, mount_on, open as open_merged};
 
 /// Version of the form that [`layer_tar`] writes. A layer says which one its diff id is of.
 pub const WRITER: u32 = 1;

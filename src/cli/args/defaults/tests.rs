@@ -295,8 +295,8 @@ fn what_cannot_be_kept_names_its_key() {
             "use default_sysctls of containers.conf: sysctl 'vm.swappiness' is not allowed",
         ),
         (
-            "volumes = [\"data:/x\"]",
-            "use volumes of containers.conf: volume \"data\": volumes are not available in this version of pod",
+            "volumes = [\"a b:/x\"]",
+            "use volumes of containers.conf: volume name \"a b\": names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
         ),
         (
             "umask = \"9\"",

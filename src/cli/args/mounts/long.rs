@@ -6,7 +6,7 @@ use crate::cli::args::value;
 use crate::container::request::{MountOptions, MountRequest};
 use crate::error::{Error, Kind, Result};
 
-use super::{container_path, host_path, options};
+use super::{container_path, host_path, named, options};
 
 /// What was said so far.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ struct Parts {
     target: Option<String>,
     data: Vec<String>,
     options: MountOptions,
+    no_copy: bool,
 }
 
 /// One `--mount` value.
@@ -74,6 +75,7 @@ impl Parts {
             }
             // Hints for other systems than Linux.
             ("consistency", "bind") => {}
+            ("volume-nocopy" | "nocopy", "volume") => self.no_copy = truth(value)?,
             ("idmap" | "no-dereference", _) => return Err(options::later(name)),
             ("tmpfs-size", "tmpfs") => self.data.push(format!("size={}", needed()?)),
             ("tmpfs-mode", "tmpfs") => self.data.push(format!("mode={}", needed()?)),
@@ -98,8 +100,8 @@ impl Parts {
 
     fn finish(self, kind: &str) -> Result<MountRequest> {
         match kind {
-            "bind" | "tmpfs" | "devpts" => {}
-            "volume" | "image" | "glob" | "ramfs" | "artifact" => {
+            "bind" | "tmpfs" | "devpts" | "volume" => {}
+            "image" | "glob" | "ramfs" | "artifact" => {
                 return Err(Error::new(
                     Kind::Unsupported,
                     format!("--mount type={kind} is not available in this version of pod"),
@@ -123,6 +125,7 @@ impl Parts {
                 target: path,
                 data: self.data,
             },
+            "volume" => return named(self.source.as_deref(), path, self.options, !self.no_copy),
             _ => MountRequest::Bind {
                 source: match &self.source {
                     Some(source) => host_path(source)?,
@@ -246,8 +249,8 @@ mod tests {
                 "'readonly', 'ro', or 'rw' must be set to true or false, instead received \"maybe\": must provide an argument for option",
             ),
             (
-                "type=volume,dst=/x",
-                "--mount type=volume is not available in this version of pod",
+                "type=image,src=x,dst=/x",
+                "--mount type=image is not available in this version of pod",
             ),
         ] {
             assert_eq!(mount(text).expect_err(text).to_string(), want);

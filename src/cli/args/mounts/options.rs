@@ -44,7 +44,7 @@ pub fn of_volume(flags: &str, options: &mut MountOptions) -> Result<()> {
             "O" => options.overlay = true,
             "bind" => options.non_recursive = true,
             "rbind" => options.non_recursive = false,
-            // How volumes are filled: of no meaning for a directory of the host.
+            // How volumes are filled, see `volume`: of no meaning for a directory of the host.
             "copy" | "nocopy" => {}
             flag if flag == "idmap" || flag.starts_with("idmap=") => return Err(later(flag)),
             flag if flag.starts_with("upperdir=") || flag.starts_with("workdir=") => {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::cli::args::mounts;
 use crate::cli::filter::{created_at, state_word};
 use crate::cli::output::{human, network_word, template};
-use crate::container::record::Status;
+use crate::container::record::{Record, Status};
+use crate::container::request::MountRequest;
 use crate::container::{Container, clock};
 use crate::error::Result;
 use crate::net::{NetworkMode, ports};
@@ -124,13 +125,7 @@ impl Row {
             image_id: image.map_or_else(String::new, |image| image.id.clone()),
             is_infra: false,
             labels: (!record.labels.is_empty()).then(|| record.labels.clone()),
-            mounts: record
-                .request
-                .mounts
-                .iter()
-                .map(|mount| mounts::target(mount).to_owned())
-                .chain(record.volumes.iter().map(|(_, target)| target.clone()))
-                .collect(),
+            mounts: mount_targets(record),
             names: vec![record.name.clone()],
             namespaces: if show.namespaces {
                 namespaces(container)
@@ -278,6 +273,18 @@ fn status(container: &Container, now: SystemTime) -> String {
 }
 
 /// Podman's keys of namespaces.
+/// A volume that was asked for is in both lists.
+fn mount_targets(record: &Record) -> Vec<String> {
+    let of_volumes = record.volumes.iter().map(|volume| volume.target.clone());
+    let others = record
+        .request
+        .mounts
+        .iter()
+        .filter(|mount| !matches!(mount, MountRequest::Volume { .. }));
+    let others = others.map(|mount| mounts::target(mount).to_owned());
+    others.chain(of_volumes).collect()
+}
+
 fn namespaces(container: &Container) -> BTreeMap<&'static str, String> {
     container
         .namespaces()

@@ -1,0 +1,332 @@
+//! Volumes: directories that outlive containers, by name.
+//!
+//!     volumes/<name>/volume.json   VolumeRecord: comes last in a creation, goes first in a removal
+//!     volumes/<name>/_data         what containers see
+//!     volumes/<name>/lock          held by who fills the volume
+//!     volumes/<name>/fill          files of an image on their way into `_data`
+//!
+//! Names are given and taken under the store's structure lock, and a directory without a record is what a killed
+//! command left: the next creation of that name, or the next listing, removes it. An anonymous volume names the
+//! container it was made for until that container is removed without it; one whose container does not exist is
+//! garbage.
+
+mod fill;
+mod list;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result, Tried};
+use crate::state::{self, Durable};
+use crate::storage::Store;
+
+pub use fill::{Image, Wanted};
+
+pub const VERSION: u32 = 1;
+/// The only driver there is: a directory of the store.
+pub const DRIVER: &str = "local";
+
+/// The volumes of one store. Making one touches nothing.
+#[derive(Debug, Clone)]
+pub struct Volumes {
+    store: PathBuf,
+}
+
+/// What is kept of a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeRecord {
+    pub version: u32,
+    pub name: String,
+    /// RFC 3339 with nanoseconds.
+    pub created: String,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// `--opt`, as given.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// Made for `-v /path` or an image's `VOLUME`, under a generated name.
+    #[serde(default)]
+    pub anonymous: bool,
+    /// Full id of the container an anonymous volume goes with.
+    #[serde(default)]
+    pub container: Option<String>,
+    /// Nothing was mounted yet: the first container fills it from its image and gives it an owner.
+    pub fresh: bool,
+}
+
+/// A volume that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub record: VolumeRecord,
+    /// What containers see.
+    pub data: PathBuf,
+}
+
+impl Volume {
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+
+    /// The host's directory that `--opt o=bind --opt device=PATH` puts in the volume's place.
+    pub fn source(&self) -> &Path {
+        match self.record.options.get("device") {
+            Some(device) => Path::new(device),
+            None => &self.data,
+        }
+    }
+}
+
+/// What a new volume shall be like.
+#[derive(Debug, Clone, Default)]
+pub struct NewVolume {
+    pub labels: BTreeMap<String, String>,
+    pub options: BTreeMap<String, String>,
+    /// For an anonymous volume, the container it goes with.
+    pub anonymous_of: Option<String>,
+}
+
+impl Volumes {
+    /// `store`: the root of the store.
+    pub fn new(store: &Path) -> Self {
+        Self {
+            store: store.to_path_buf(),
+        }
+    }
+
+    /// Makes a volume. `Kind::InUse`: the name is taken.
+    pub fn create(&self, name: &str, new: NewVolume, created: String) -> Result<Volume> {
+        check_name(name)?;
+        check_options(&new.options)?;
+        let store = Store::at(&self.store)?;
+        let _lock = store.lock_structure()?;
+        if self.load(name)?.is_some() {
+            return Err(Error::new(
+                Kind::InUse,
+                format!("volume with name {name} already exists: volume already exists"),
+            ));
+        }
+        let home = self.home(name);
+        if fs::symlink_metadata(&home).is_ok() {
+            store.remove_tree(&home)?; // of a killed command
+        }
+        let tried = || format!("make volume {name}");
+        make_dir(&self.store.join("volumes"), 0o700).tried(tried)?;
+        make_dir(&home, 0o700).tried(tried)?;
+        make_dir(&home.join("_data"), 0o755).tried(tried)?;
+        let record = VolumeRecord {
+            version: VERSION,
+            name: name.to_owned(),
+            created,
+            labels: new.labels,
+            options: new.options,
+            anonymous: new.anonymous_of.is_some(),
+            container: new.anonymous_of,
+            fresh: true,
+        };
+        state::save(&home.join("volume.json"), &record, Durable::Yes)?;
+        Ok(self.volume(record))
+    }
+
+    /// The volume of exactly that name.
+    pub fn get(&self, name: &str) -> Result<Option<Volume>> {
+        if check_name(name).is_err() {
+            return Ok(None);
+        }
+        Ok(self.load(name)?.map(|record| self.volume(record)))
+    }
+
+    /// The directory that containers see, or will see when the volume has been made.
+    pub fn source(&self, name: &str) -> Result<PathBuf> {
+        Ok(match self.get(name)? {
+            Some(volume) => volume.source().to_path_buf(),
+            None => self.home(name).join("_data"),
+        })
+    }
+
+    /// By name, or by the beginning of one that no other has.
+    pub fn find(&self, name: &str) -> Result<Volume> {
+        if let Some(volume) = self.get(name)? {
+            return Ok(volume);
+        }
+        let mut matching = self.names()?;
+        matching.retain(|known| known.starts_with(name));
+        match &matching[..] {
+            [only] if !name.is_empty() => self.get(only)?.ok_or_else(|| no_such(name)),
+            [_, _, ..] if !name.is_empty() => Err(Error::new(
+                Kind::InUse,
+                format!("more than one result for volume name {name}: volume already exists"),
+            )),
+            _ => Err(no_such(name)),
+        }
+    }
+
+    /// Removes a volume that no container uses. `users`: full ids of containers with this volume, asked under the
+    /// lock that new users need. `Kind::InUse`: there are some.
+    pub fn remove(&self, name: &str, users: &dyn Fn() -> Result<Vec<String>>) -> Result<()> {
+        let store = Store::at(&self.store)?;
+        let lock = store.lock_structure()?;
+        if self.load(name)?.is_none() {
+            return Err(no_such(name));
+        }
+        let users = users()?;
+        if !users.is_empty() {
+            return Err(Error::new(
+                Kind::InUse,
+                format!(
+                    "volume {name} is being used by the following container(s): {}: volume is being used",
+                    users.join(", ")
+                ),
+            ));
+        }
+        self.unname(name)?;
+        drop(lock); // unlinking takes long and needs no lock: without a record it is garbage already
+        store.remove_tree(&self.home(name))
+    }
+
+    /// An anonymous volume becomes one that stays when its container goes.
+    pub fn keep(&self, name: &str) -> Result<()> {
+        let store = Store::at(&self.store)?;
+        let _lock = store.lock_structure()?;
+        match self.load(name)? {
+            Some(mut record) if record.container.is_some() => {
+                record.container = None;
+                state::save(&self.home(name).join("volume.json"), &record, Durable::Yes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unname(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.home(name).join("volume.json")) {
+            Err(err) if err.kind() != ErrorKind::NotFound => {
+                Err(Error::io(&err, format!("remove volume {name}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn load(&self, name: &str) -> Result<Option<VolumeRecord>> {
+        let record: Option<VolumeRecord> = state::load(&self.home(name).join("volume.json"))?;
+        match record {
+            Some(record) if record.version > VERSION => Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "read volume {name}: its record has version {}, this program knows {VERSION}",
+                    record.version
+                ),
+            )
+            .hint("use the newer pod that made it")),
+            record => Ok(record),
+        }
+    }
+
+    fn volume(&self, record: VolumeRecord) -> Volume {
+        Volume {
+            data: self.home(&record.name).join("_data"),
+            record,
+        }
+    }
+
+    /// `volumes/<name>` of the store.
+    fn home(&self, name: &str) -> PathBuf {
+        let mut path = self.store.join("volumes");
+        path.push(name);
+        path
+    }
+}
+
+/// Podman's rule for names; 255 bytes at most, the longest file name.
+pub fn check_name(name: &str) -> Result<()> {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if first && rest && name.len() <= 255 {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "volume name {name:?}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument"
+    )))
+}
+
+/// Of the options that mount(8) would take only a bind of a directory can be had without a mount of the host's.
+fn check_options(options: &BTreeMap<String, String>) -> Result<()> {
+    for (key, value) in options {
+        let bind = match key.as_str() {
+            "device" => Path::new(value).is_absolute(),
+            "type" => matches!(value.as_str(), "none" | "bind"),
+            "o" => matches!(value.as_str(), "bind" | "rbind"),
+            _ => false,
+        };
+        if !bind {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("volume option {key}={value} is not available in this version of pod"),
+            )
+            .hint("a directory of this host: --opt type=none --opt o=bind --opt device=/PATH"));
+        }
+    }
+    match options.get("device") {
+        None if options.is_empty() => Ok(()),
+        None => Err(Error::usage(
+            "volume options \"type\" and \"o\" need \"device\": invalid argument",
+        )),
+        Some(device) => match fs::metadata(device) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(Error::os(
+                nix::errno::Errno::ENOTDIR,
+                format!("use {device} as a volume"),
+            )),
+            Err(err) => Err(Error::io(&err, format!("use {device} as a volume"))),
+        },
+    }
+}
+
+/// Podman's words.
+fn no_such(name: &str) -> Error {
+    Error::new(
+        Kind::NotFound,
+        format!("no volume with name {name:?} found: no such volume"),
+    )
+}
+
+/// A directory of exactly this mode, whatever the umask is.
+fn make_dir(path: &Path, mode: u32) -> std::io::Result<()> {
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(err) => Err(err),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_binds_of_directories_that_exist() {
+        let options = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let good = options(&[("type", "none"), ("o", "bind"), ("device", "/tmp")]);
+        assert!(check_options(&good).is_ok());
+        assert!(check_options(&options(&[])).is_ok());
+        for bad in [
+            &[("type", "tmpfs"), ("device", "tmpfs")][..],
+            &[("o", "bind")],
+            &[("device", "relative")],
+            &[("device", "/nosuch")],
+            &[("device", "/etc/passwd")],
+            &[("size", "1m")],
+        ] {
+            assert!(check_options(&options(bad)).is_err(), "{bad:?}");
+        }
+    }
+}
