@@ -71,6 +71,8 @@ fn volumes_are_filled_from_the_image_and_gone_with_the_container() {
     home.pod(["stop", "-t", "0", &id]).ok();
     home.pod(["start", &id]).ok();
     assert_eq!(home.pod(["exec", &id, "cat", "/srv/data/new"]).ok(), "more");
+    home.pod(["rm", "-fvt0", &id]).ok();
+    assert_eq!(home.pod(["volume", "ls", "-q"]).ok(), "");
 }
 
 #[test]
