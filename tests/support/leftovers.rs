@@ -111,7 +111,7 @@ impl TestHome {
         let mut left = Vec::new();
         if self.path("home/.local").exists() {
             for args in [
-                ["rm", "--all", "--force", "--time=0"].as_slice(),
+                ["rm", "--all", "--force", "--volumes", "--time=0"].as_slice(),
                 &["rmi", "--all", "--force"],
             ] {
                 let done = self.pod(args.iter().copied());
