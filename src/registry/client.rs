@@ -3,13 +3,10 @@
 use std::fmt;
 use std::future::Future;
 
-use serde::Deserialize;
-
 use super::blob::{self, BlobJob};
 use super::event::{Event, Progress, Silent};
 use super::manifest::{self, ConfigBlob, Document, Layer, MAX_DOCUMENT, Parsed};
 use super::platform::Platform;
-use super::reference::is_tag;
 use super::retry::{RetrySettings, Tries};
 use super::session::{Again, Ask, Attempt, Fault, Session, To};
 use super::status::read_limited;
@@ -230,11 +227,6 @@ impl Client {
     }
 }
 
-#[derive(Deserialize)]
-struct TagList {
-    tags: Option<Vec<String>>,
-}
-
 /// Builds a runtime, runs the future, and is single-threaded again.
 ///
 /// Nothing in here asks tokio for a blocking thread: names are resolved by hickory, files are written in place.
@@ -286,48 +278,6 @@ impl Fetch<'_> {
             bytes,
         };
         Ok((document, parsed))
-    }
-
-    /// Page after page; a registry that never ends its list is stopped.
-    async fn tags(&mut self) -> Result<Vec<String>> {
-        const PAGE: usize = 1000;
-        const MOST: usize = 100_000;
-        let tried = format!("listing the tags of {}", self.session.place());
-        let mut tags: Vec<String> = Vec::new();
-        loop {
-            let path = match tags.last() {
-                None => format!("tags/list?n={PAGE}"),
-                Some(last) => format!("tags/list?n={PAGE}&last={last}"),
-            };
-            let ask = Ask {
-                tried: &tried,
-                to: To::Repository(&path),
-                accept: None,
-                from: 0,
-                missing: "repository name not known to registry",
-            };
-            let (bytes, _) = self.document(ask, None, None).await?;
-            let page: TagList = serde_json::from_slice(&bytes).map_err(|_| {
-                Error::new(
-                    Kind::Corrupt,
-                    format!("{tried}: the answer is not a list of tags"),
-                )
-            })?;
-            let page = page.tags.unwrap_or_default();
-            let full = page.len() >= PAGE;
-            // What is no tag must not get into the next page's URL, nor into a name.
-            let fresh: Vec<String> = page
-                .into_iter()
-                .filter(|tag| is_tag(tag) && !tags.contains(tag))
-                .collect();
-            if fresh.is_empty() || tags.len() > MOST {
-                return Ok(tags);
-            }
-            tags.extend(fresh);
-            if !full {
-                return Ok(tags);
-            }
-        }
     }
 
     async fn config(&mut self, blob: &ConfigBlob) -> Result<Vec<u8>> {

@@ -24,6 +24,7 @@ mod session;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 mod transport;
 mod upload;

@@ -89,7 +89,6 @@ pub(super) enum To<'a> {
     /// Below the registry: `v2/`, `v2/_catalog`.
     Registry(&'a str),
     /// Where the registry sent us: the `Location` of an upload, made absolute by [`Session::location`].
-    #[allow(dead_code, reason = "uploads go where the registry says")]
     Url(&'a Url),
 }
 
@@ -275,7 +274,6 @@ impl Session {
     }
 
     /// Where an answer leads to: a redirect, or the place of an upload ([`To::Url`]).
-    #[allow(dead_code, reason = "uploads go where the registry says")]
     pub(super) fn location(&self, tried: &str, response: &Response) -> Result<Url> {
         let home = self.url(To::Registry(""))?;
         let from = match self.is_home(response.url()) {

@@ -673,3 +673,28 @@ fn tags_are_listed_page_by_page() {
         (1001, Some("w1"))
     );
 }
+
+#[test]
+fn tags_are_listed_where_the_link_leads() {
+    let server = Server::start(|request| {
+        let (names, next): (&[&str], _) = match request.path.split_once("after=") {
+            None => (
+                &["a", "b"],
+                Some("</v2/a/b/tags/list?after=b>; rel=\"next\""),
+            ),
+            Some((_, "b")) => (&["c"], Some("<http://elsewhere/x?after=c>; rel=\"next\"")),
+            Some((_, "c")) => (&["d"], Some("</v2/a/b/tags/list?after=c>; rel=\"next\"")),
+            Some(_) => (&[], None),
+        };
+        let body = serde_json::json!({"tags": names}).to_string();
+        let answer = ok(body.as_bytes());
+        match next {
+            Some(link) => answer.with("Link", link),
+            None => answer,
+        }
+    });
+    let tags = client()
+        .tags(&server.endpoint(), None, &mut Silent)
+        .unwrap();
+    assert_eq!(tags, ["a", "b", "c", "d"]);
+}

@@ -7,14 +7,20 @@
 use std::cell::{OnceCell, RefCell};
 use std::error::Error as _;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Certificate, Identity, NoProxy, Proxy, Url};
+use reqwest::{Identity, NoProxy, Proxy, Url};
 
 use super::session::{Again, Fault};
-use crate::error::{Error, Kind, Result, Tried};
+use super::tls::Certs;
+use crate::error::{Error, Kind, Result};
+
+/// rustls' word for a certificate of X.509 version 1.
+const OLD_CERTIFICATE: &str = "UnsupportedCertVersion";
+const OLD_CERTIFICATE_HINT: &str =
+    "it is of X.509 version 1, which names no hosts: make one of version 3, with a subjectAltName";
 
 /// Proxies by scheme, and the hosts that are reached without.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,14 +113,21 @@ impl<'a> Transport<'a> {
         }
         // An error means that another thread installed one first, which serves as well.
         let _ = rustls::crypto::CryptoProvider::install_default((*provider()).clone());
-        let mut builder = self.builder()?.tls_danger_accept_invalid_certs(insecure);
-        if let Some(dir) = &key.certs {
-            let (roots, identity) = read_certs(dir)?;
-            builder = builder.tls_certs_merge(roots);
-            if let Some(identity) = identity {
-                builder = builder.identity(identity);
+        let certs = key.certs.as_deref().map(Certs::read).transpose()?;
+        let builder = match &certs {
+            Some(certs) if !insecure => self.builder()?.tls_backend_preconfigured(
+                certs.config(provider()).map_err(|err| setup_error(&err))?,
+            ),
+            _ => {
+                let builder = self.builder()?.tls_danger_accept_invalid_certs(insecure);
+                match certs.and_then(|certs| certs.identity) {
+                    Some(pem) => {
+                        builder.identity(Identity::from_pem(&pem).map_err(|err| setup_error(&err))?)
+                    }
+                    None => builder,
+                }
             }
-        }
+        };
         let client = self.build(builder)?;
         self.tls.borrow_mut().push((key, client.clone()));
         Ok(client)
@@ -162,9 +175,16 @@ impl<'a> Transport<'a> {
         if let Some(dir) = &self.settings.cert_dir {
             return Some(dir.clone());
         }
+        // The scheme's own port may be part of the name, or not.
         let host = authority(url);
-        let candidates = self.settings.certs_d.iter().map(|dir| dir.join(&host));
-        candidates.into_iter().find(|dir| dir.is_dir())
+        let with_port = format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        );
+        let dirs = self.settings.certs_d.iter();
+        dirs.flat_map(|dir| [dir.join(&host), dir.join(&with_port)])
+            .find(|dir| dir.is_dir())
     }
 }
 
@@ -175,9 +195,12 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 fn setup_error(err: &(dyn std::error::Error + 'static)) -> Error {
     let cause = root_cause(err);
     let error = Error::new(Kind::System, format!("set up HTTPS: {cause}"));
-    match cause.contains("No CA certificates") {
-        true => error.hint("install ca-certificates, or give the registry's own with --cert-dir"),
-        false => error,
+    match () {
+        () if cause.contains("No CA certificates") => {
+            error.hint("install ca-certificates, or give the registry's own with --cert-dir")
+        }
+        () if cause.contains(OLD_CERTIFICATE) => error.hint(OLD_CERTIFICATE_HINT),
+        () => error,
     }
 }
 
@@ -195,46 +218,6 @@ fn without_secret(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     host.split(['/', '?']).next().unwrap_or_default().to_owned()
-}
-
-/// All `*.crt` as roots, and the first `*.cert` with its `*.key` as the client's own.
-fn read_certs(dir: &Path) -> Result<(Vec<Certificate>, Option<Identity>)> {
-    let tried = || format!("read certificates in \"{}\"", dir.display());
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(dir).tried(tried)? {
-        files.push(entry.tried(tried)?.path());
-    }
-    files.sort();
-    let malformed = |path: &Path| {
-        Error::new(
-            Kind::Corrupt,
-            format!("read certificate \"{}\": not PEM", path.display()),
-        )
-    };
-    let mut roots = Vec::new();
-    let mut identity = None;
-    for path in &files {
-        let read =
-            || std::fs::read(path).tried(|| format!("read certificate \"{}\"", path.display()));
-        match path.extension().and_then(|kind| kind.to_str()) {
-            Some("crt") => {
-                roots.extend(Certificate::from_pem_bundle(&read()?).map_err(|_| malformed(path))?);
-            }
-            Some("cert") if identity.is_none() => {
-                let key = path.with_extension("key");
-                let key = std::fs::read(&key).map_err(|err| {
-                    Error::io(
-                        &err,
-                        format!("read the key \"{}\" of a client certificate", key.display()),
-                    )
-                })?;
-                let both = [read()?, key].concat();
-                identity = Some(Identity::from_pem(&both).map_err(|_| malformed(path))?);
-            }
-            _ => {}
-        }
-    }
-    Ok((roots, identity))
 }
 
 /// Why a request got no answer, and whether trying again can help.
@@ -277,9 +260,11 @@ pub(super) fn explain(err: &reqwest::Error, tried: &str) -> NoAnswer {
         "server gave HTTP response to HTTPS client".to_owned()
     } else if cause.contains("certificate") || cause.contains("UnknownIssuer") {
         transient = false;
-        hint = Some(
-            "put the registry's CA into /etc/containers/certs.d/HOST[:PORT]/ca.crt, or give --cert-dir or --tls-verify=false",
-        );
+        hint = Some(if cause.contains(OLD_CERTIFICATE) {
+            OLD_CERTIFICATE_HINT
+        } else {
+            "put the registry's CA into /etc/containers/certs.d/HOST[:PORT]/ca.crt, or give --cert-dir or --tls-verify=false"
+        });
         format!("its TLS certificate was not accepted: {cause}")
     } else if cause.contains("no record")
         || cause.contains("no records")

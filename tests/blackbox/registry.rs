@@ -1,7 +1,6 @@
 //! Registries that fail, lie, stall, redirect and forget; policies, mirrors and certificates: what a pull makes of them.
 
 use std::fs;
-use std::process::Command;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -660,13 +659,45 @@ fn client_certificates_are_shown_where_they_belong() {
     home.pod(["pull", "-q", "--cert-dir", &shown, &image]).ok();
     home.pod(["rmi", &image]).ok();
     let place = home.mkdir(&format!("home/.config/containers/certs.d/{at}"));
-    let mut copy = Command::new("cp");
-    copy.arg("-a").arg(dir.join(".")).arg(&place);
-    assert!(copy.status().unwrap().success());
+    let all = format!("{shown}/.");
+    tool(["cp", "-a", &all, &place.display().to_string()]);
     home.pod(["pull", "-q", &image]).ok();
     // Without the key the certificate is of no use, and the file is named.
     fs::remove_file(place.join("client.key")).unwrap();
     home.refuses(["pull", "-q", "--retry=0", &image], 125, &["client.key"]);
+}
+
+#[test]
+fn a_certificate_that_signed_itself_is_trusted_where_it_was_put() {
+    let home = TestHome::new();
+    let registry = Registry::guarded(Guard {
+        tls: true,
+        self_signed: true,
+        ..Guard::default()
+    });
+    let at = registry.address();
+    let from = format!("oci:{}:latest", images::busybox_layout().display());
+    images::push(&registry, &from, "own", &[]);
+    let image = format!("{at}/own");
+    let place = format!("home/.config/containers/certs.d/{at}/ca.crt");
+    // Another one of the same kind is none.
+    let other = Registry::guarded(Guard {
+        tls: true,
+        self_signed: true,
+        ..Guard::default()
+    });
+    home.write(&place, &fs::read_to_string(other.ca()).unwrap());
+    home.refuses(["pull", "-q", "--retry=0", &image], 125, &["certificate"]);
+    home.write(&place, &fs::read_to_string(registry.ca()).unwrap());
+    home.pod(["pull", "-q", &image]).ok();
+    // It is for 127.0.0.1 alone.
+    let elsewhere = image.replace("127.0.0.1", "localhost");
+    let dir = home.path(&place).parent().unwrap().display().to_string();
+    home.refuses(
+        ["pull", "-q", "--retry=0", "--cert-dir", &dir, &elsewhere],
+        125,
+        &["certificate"],
+    );
 }
 
 #[test]

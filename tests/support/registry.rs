@@ -25,6 +25,8 @@ pub struct Guard<'a> {
     pub tls: bool,
     /// With `tls`: only who shows the client's certificate of that authority is let in.
     pub client_cert: bool,
+    /// With `tls`: the certificate is its own authority, as in Docker's recipe.
+    pub self_signed: bool,
 }
 
 impl Registry {
@@ -69,7 +71,10 @@ impl Registry {
         );
         let mut ca = None;
         if guard.tls {
-            let authority = make_certificates(&scratch);
+            let authority = match guard.self_signed {
+                true => make_own_certificate(&scratch),
+                false => make_certificates(&scratch),
+            };
             let clients = match guard.client_cert {
                 true => format!(", clientcas: [{}]", authority.display()),
                 false => String::new(),
@@ -145,4 +150,12 @@ fn make_certificates(dir: &Path) -> PathBuf {
         openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out client.crt";
     tool(["sh", "-c", script, &dir.display().to_string()]);
     dir.join("ca.crt")
+}
+
+/// A certificate for 127.0.0.1 that signed itself.
+fn make_own_certificate(dir: &Path) -> PathBuf {
+    let script = "cd $0 && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=registry \
+        -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.crt";
+    tool(["sh", "-c", script, &dir.display().to_string()]);
+    dir.join("server.crt")
 }
