@@ -1,12 +1,13 @@
 //! Taking memory from the kernel and giving it back.
 
 /// Makes the heap grow in few large steps (`mallopt(3)`), for a process that lives for milliseconds: lists that double
-/// would otherwise be mapped, copied and unmapped one after the other, each page zeroed anew.
+/// would otherwise be mapped, copied and unmapped one after the other, each page zeroed anew. Buffers that are far
+/// larger are still mapped: their pages are zero without being touched.
 pub fn grow_in_large_steps() {
     #[cfg(target_env = "gnu")]
     for (parameter, bytes) in [
         (libc::M_TOP_PAD, 1 << 20),
-        (libc::M_MMAP_THRESHOLD, 4 << 20),
+        (libc::M_MMAP_THRESHOLD, 512 << 10),
         (libc::M_TRIM_THRESHOLD, 4 << 20),
     ] {
         // SAFETY: both arguments are plain numbers; the allocator takes its own lock.
