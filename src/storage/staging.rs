@@ -186,8 +186,7 @@ impl Store {
         let staging = self.staging_dir();
         let mut attempt = || {
             for _ in 0..100 {
-                make_private(&staging)?;
-                match work(&staging) {
+                match make_private(&staging).and_then(|()| work(&staging)) {
                     Err(err) if err.kind() == ErrorKind::NotFound => {}
                     done => return done,
                 }

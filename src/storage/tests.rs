@@ -399,3 +399,29 @@ fn trees_are_removed_however_deep_and_shut() {
         .remove_tree(&store.root().join("containers/c"))
         .unwrap(); // a second time finds nothing to do
 }
+
+#[test]
+fn the_staging_directory_may_go_between_any_two_calls() {
+    let (_dir, store) = store();
+    let make = || {
+        store.in_staging(
+            || "make a file",
+            |staging| {
+                let path = staging.join(format!("{:?}", thread::current().id()));
+                fs::write(&path, "")?;
+                fs::remove_file(&path)?;
+                let _ = fs::remove_dir(staging); // as every command does at its end
+                Ok(())
+            },
+        )
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..5000).try_for_each(|_| make())))
+            .collect();
+        for thread in threads {
+            let made = thread.join().expect("no panic");
+            assert!(made.is_ok(), "{made:?}");
+        }
+    });
+}
