@@ -6,7 +6,8 @@
 //!     $CONTAINERS_CONF                     replaces all of these
 //!     $CONTAINERS_CONF_OVERRIDE            is applied last
 //!
-//! Keys that are not listed here are passed over, as Podman does with those of other versions.
+//! Keys that are not listed here are passed over, as Podman does with those of other versions. So is `interface_name`,
+//! which is about named networks: pasta and slirp4netns name the container's interface, in Podman too.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,6 @@ pub struct Containers {
     pub env_host: Option<bool>,
     pub http_proxy: Option<bool>,
     pub init: Option<bool>,
-    pub interface_name: Option<String>,
     pub ipcns: Option<String>,
     pub label: Option<bool>,
     pub log_driver: Option<String>,
@@ -68,6 +68,7 @@ pub struct Containers {
     pub detach_keys: Option<String>,
     /// Environment of `pod` itself, `NAME=value`; refused.
     pub engine_env: Vec<String>,
+    /// Where pasta and slirp4netns are looked for before PATH.
     pub helper_binaries_dir: Vec<PathBuf>,
     pub image_parallel_copies: Option<u32>,
     pub pull_policy: Option<String>,
@@ -141,7 +142,6 @@ impl Containers {
         for (key, to) in [
             ("base_hosts_file", &mut self.base_hosts_file),
             ("cgroupns", &mut self.cgroupns),
-            ("interface_name", &mut self.interface_name),
             ("ipcns", &mut self.ipcns),
             ("log_driver", &mut self.log_driver),
             ("log_tag", &mut self.log_tag),

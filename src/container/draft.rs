@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use std::path::PathBuf;
+
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::image::Image;
-use crate::net::{self, NetPlan, NetworkMode, PortMapping, Protocol};
+use crate::net::{self, NetPlan, NetworkMode, PortMapping, Protocol, Surroundings};
 use crate::userns;
 
 use super::clock;
@@ -81,7 +83,7 @@ impl Containers {
             ));
         }
         let plan = match will_start || ports.iter().any(|port| port.host_port == 0) {
-            true => Some(self.prepare_network(&network, &mut ports)?),
+            true => Some(self.prepare_network(&network, &mut ports, &request.helpers)?),
             false => None,
         };
         let Merged {
@@ -125,11 +127,12 @@ impl Containers {
         })
     }
 
-    /// [`net::prepare_naming`], where the containers of this store are the possible holders of a busy port.
+    /// [`net::prepare`], where the containers of this store are the possible holders of a busy port.
     pub(super) fn prepare_network(
         &self,
         network: &NetworkMode,
         ports: &mut Vec<PortMapping>,
+        helpers: &[PathBuf],
     ) -> Result<NetPlan> {
         let holder = |port: u16, protocol: Protocol| {
             let (all, _) = self.list().ok()?;
@@ -140,7 +143,12 @@ impl Containers {
             })?;
             Some(format!("container {:?}", found.record.name))
         };
-        net::prepare_naming(network, ports, &self.dirs.run, Some(&holder))
+        let surroundings = Surroundings {
+            run: &self.dirs.run,
+            helpers,
+            holder: Some(&holder),
+        };
+        net::prepare(network, ports, &surroundings)
     }
 
     /// A name that a container has is refused, unless `--replace`.

@@ -50,6 +50,8 @@ pub struct CreateRequest {
     /// `--image-volume`
     pub image_volumes: ImageVolumes,
     pub network: Option<NetworkMode>,
+    /// `helper_binaries_dir` of containers.conf: where pasta and slirp4netns are looked for first.
+    pub helpers: Vec<PathBuf>,
     pub publish: Vec<PortMapping>,
     pub publish_all: bool,
     pub expose: Vec<(u16, Protocol)>,

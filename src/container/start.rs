@@ -86,7 +86,10 @@ impl Container {
         me.engine.check_volumes(&me.record)?;
         let plan = me.engine.plan(&me.record)?;
         let mut ports = me.record.ports.clone();
-        let network = me.engine.prepare_network(&me.record.network, &mut ports)?;
+        let helpers = &me.record.request.helpers;
+        let network = me
+            .engine
+            .prepare_network(&me.record.network, &mut ports, helpers)?;
         let start = Start {
             engine: &me.engine,
             record: &me.record,

@@ -3,7 +3,7 @@
 //! Asking pasta costs as much as a quarter of starting it, so the answer is remembered in the runtime directory (gone
 //! at the next boot) until the program's file changes.
 //!
-//!     $RUNROOT/pasta.json    Features of the pasta found on PATH
+//!     $RUNROOT/pasta.json    Features of the pasta in use
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
@@ -124,10 +124,14 @@ fn best_build(program: &Path) -> PathBuf {
     program.to_owned()
 }
 
-/// First executable file called `name` on PATH, then in the usual places of system programs.
-pub fn find(name: &str) -> Option<PathBuf> {
+/// First executable file called `name` in `dirs` (containers.conf's `helper_binaries_dir`), on PATH, then in the usual
+/// places of system programs.
+pub fn find(name: &str, dirs: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+    let path = std::env::split_paths(&path);
+    dirs.iter()
+        .cloned()
+        .chain(path)
         .filter(|dir| dir.is_absolute())
         .chain(
             [
@@ -160,8 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_found_on_the_path() {
-        assert_eq!(find("no-such-program-at-all"), None);
-        assert!(find("sh").is_some());
+    fn programs_are_found_in_the_named_places_and_on_the_path() {
+        assert_eq!(find("no-such-program-at-all", &[]), None);
+        assert!(find("sh", &[]).is_some());
+        let dirs = ["relative", "/nowhere", "/proc/self"].map(PathBuf::from);
+        assert_eq!(find("exe", &dirs), Some("/proc/self/exe".into()));
     }
 }

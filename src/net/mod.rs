@@ -185,32 +185,36 @@ impl NetHelper {
     }
 }
 
-/// Checks that `mode` can be started here and chooses host ports where `ports` leaves them open.
-///
-/// Changes nothing on the host. `run` is the runtime directory: what pasta can do is remembered there. Where pasta is
-/// missing (or one too old to work without a route to the outside meets a host that has none) and no options for it
-/// are given, slirp4netns takes its place.
-pub fn prepare(mode: &NetworkMode, ports: &mut Vec<PortMapping>, run: &Path) -> Result<NetPlan> {
-    prepare_naming(mode, ports, run, None)
+/// What a network is prepared with.
+pub struct Surroundings<'a> {
+    /// The runtime directory: what pasta can do is remembered there.
+    pub run: &'a Path,
+    /// Where programs are looked for before PATH.
+    pub helpers: &'a [PathBuf],
+    /// Tells which container has a port that turns out to be busy.
+    pub holder: Option<Holder<'a>>,
 }
 
-/// [`prepare`], where `holder` tells which container has a port that turns out to be busy.
-pub fn prepare_naming(
+/// Checks that `mode` can be started here and chooses host ports where `ports` leaves them open.
+///
+/// Changes nothing on the host. Where pasta is missing (or one too old to work without a route to the outside meets a
+/// host that has none) and no options for it are given, slirp4netns takes its place.
+pub fn prepare(
     mode: &NetworkMode,
     ports: &mut Vec<PortMapping>,
-    run: &Path,
-    holder: Option<Holder<'_>>,
+    at: &Surroundings<'_>,
 ) -> Result<NetPlan> {
+    let (run, holder) = (at.run, at.holder);
     let mut held = Vec::new();
     let (driver, status) = match mode {
         NetworkMode::Pasta { options } => {
             held = publish(ports, holder)?;
-            user_mode(options, ports, run)?
+            user_mode(options, ports, at)?
         }
         NetworkMode::Slirp4netns { options } => {
             held = publish(ports, holder)?;
-            let program =
-                helper::find("slirp4netns").ok_or_else(|| missing("slirp4netns", "slirp4netns"))?;
+            let program = helper::find("slirp4netns", at.helpers)
+                .ok_or_else(|| missing("slirp4netns", "slirp4netns", at))?;
             slirp4netns(
                 program,
                 options,
@@ -269,11 +273,16 @@ fn publish(ports: &mut Vec<PortMapping>, holder: Option<Holder<'_>>) -> Result<V
     free::choose(ports)
 }
 
-fn user_mode(options: &[String], ports: &[PortMapping], run: &Path) -> Result<(Driver, NetStatus)> {
+fn user_mode(
+    options: &[String],
+    ports: &[PortMapping],
+    at: &Surroundings<'_>,
+) -> Result<(Driver, NetStatus)> {
+    let run = at.run;
     let (host, resolv) = (HostAddresses::find(), Resolv::of_host());
-    let stand_in = || helper::find("slirp4netns").filter(|_| options.is_empty());
-    let Some(program) = helper::find("pasta") else {
-        let slirp = stand_in().ok_or_else(|| missing("pasta", "passt"))?;
+    let stand_in = || helper::find("slirp4netns", at.helpers).filter(|_| options.is_empty());
+    let Some(program) = helper::find("pasta", at.helpers) else {
+        let slirp = stand_in().ok_or_else(|| missing("pasta", "passt", at))?;
         return slirp4netns(slirp, &[], ports, run, host, &resolv);
     };
     need_tun()?;
@@ -329,8 +338,8 @@ fn need_tun() -> Result<()> {
     })
 }
 
-fn missing(program: &str, package: &str) -> Error {
-    let found = helper::find("pasta").map_or("", |_| ", or use --network pasta");
+fn missing(program: &str, package: &str, at: &Surroundings<'_>) -> Error {
+    let found = helper::find("pasta", at.helpers).map_or("", |_| ", or use --network pasta");
     Error::new(
         Kind::Unsupported,
         format!("could not find {program}, the network namespace can't be configured: no such program on PATH"),

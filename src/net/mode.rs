@@ -1,6 +1,7 @@
 //! Which network a container gets that asks for none, and a mode as text.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 
@@ -23,11 +24,13 @@ pub fn default(command: Option<&str>, pasta_options: &[String]) -> Result<Networ
     }
 }
 
-/// The helper a default network would use on this host, for `info`.
-pub fn default_command(command: Option<&str>) -> &'static str {
+/// The helper a default network would use on this host, for `info`; `dirs` as for [`helper::find`].
+pub fn default_command(command: Option<&str>, dirs: &[PathBuf]) -> &'static str {
     match command {
         Some("slirp4netns") => "slirp4netns",
-        _ if helper::find("pasta").is_none() && helper::find("slirp4netns").is_some() => {
+        _ if helper::find("pasta", dirs).is_none()
+            && helper::find("slirp4netns", dirs).is_some() =>
+        {
             "slirp4netns"
         }
         _ => "pasta",

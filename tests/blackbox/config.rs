@@ -196,3 +196,34 @@ fn storage_conf_may_not_ask_for_other_drivers() {
     );
     home.pod(["images"]).ok();
 }
+
+#[test]
+fn helper_binaries_dir_comes_before_path() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = TestHome::with_busybox();
+    let dir = home.mkdir("home/helpers");
+    let used = home.path("home/used");
+    let script = format!(
+        "#!/bin/sh\necho used >>{}\nexec pasta \"$@\"\n",
+        used.display()
+    );
+    let pasta = home.write("home/helpers/pasta", &script);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&pasta, mode).expect("own file");
+    home.write(
+        CONTAINERS,
+        &format!("[engine]\nhelper_binaries_dir = [\"/nosuch\", {dir:?}]\n"),
+    );
+    let executable = ["info", "--format", "{{.Host.Pasta.Executable}}"];
+    assert_eq!(home.pod(executable).ok(), pasta.display().to_string());
+    // Asked once for what it can do, then started.
+    home.pod(["create", "--name=c", "busybox", "true"]).ok();
+    home.pod(["start", "--attach", "c"]).ok();
+    let calls = std::fs::read_to_string(&used).unwrap_or_default();
+    assert_eq!(calls, "used\nused\n");
+    // The container remembers it, as it does all that it was made with.
+    home.write(CONTAINERS, "");
+    home.pod(["start", "--attach", "c"]).ok();
+    let calls = std::fs::read_to_string(&used).unwrap_or_default();
+    assert_eq!(calls, "used\n".repeat(3));
+}

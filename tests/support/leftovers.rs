@@ -165,7 +165,7 @@ fn is_kept_when_empty(path: &str) -> bool {
     let of_every_container = path.contains("/pod/mount-points/");
     of_every_container
         || name.ends_with(".lock")
-        || matches!(name, "lock" | "version" | "probe.json" | "pasta.json")
+        || matches!(name, "lock" | "version" | "overlay.json" | "pasta.json")
 }
 
 fn mounts_below(dir: &Path) -> BTreeSet<String> {

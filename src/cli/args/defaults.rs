@@ -192,6 +192,7 @@ fn sysctls(config: &Containers, request: &mut CreateRequest) -> Result<()> {
 }
 
 fn network(config: &Containers, request: &mut CreateRequest) -> Result<()> {
+    request.helpers = config.helper_binaries_dir.clone();
     match &mut request.network {
         Some(NetworkMode::Pasta { options }) => {
             let own = std::mem::take(options);

@@ -1,7 +1,7 @@
 //! `info`, section host.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::sysinfo::sysinfo;
@@ -22,6 +22,7 @@ use super::tree::Node;
 pub fn describe(ctx: &Context) -> Result<Node> {
     let me = ctx.identity()?;
     let config = ctx.config()?;
+    let helpers = &config.helper_binaries_dir;
     let system = uname().tried(|| "ask for the kernel's version")?;
     let word = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     let memory = meminfo(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
@@ -108,10 +109,14 @@ pub fn describe(ctx: &Context) -> Result<Node> {
         (
             "RootlessNetworkCmd",
             "rootlessNetworkCmd",
-            mode::default_command(config.default_rootless_network_cmd.as_deref()).into(),
+            mode::default_command(config.default_rootless_network_cmd.as_deref(), helpers).into(),
         ),
-        ("Pasta", "pasta", helper_program("pasta")),
-        ("Slirp4NetNS", "slirp4netns", helper_program("slirp4netns")),
+        ("Pasta", "pasta", helper_program("pasta", helpers)),
+        (
+            "Slirp4NetNS",
+            "slirp4netns",
+            helper_program("slirp4netns", helpers),
+        ),
         (
             "Security",
             "security",
@@ -147,8 +152,8 @@ fn program(name: &str, path: &str, version: &str) -> Node {
 }
 
 /// Where a network helper is; an empty path when it is not installed.
-fn helper_program(name: &str) -> Node {
-    let path = helper::find(name)
+fn helper_program(name: &str, dirs: &[PathBuf]) -> Node {
+    let path = helper::find(name, dirs)
         .map(|path| path.display().to_string())
         .unwrap_or_default();
     Node::Map(vec![("Executable", "executable", path.into())])
