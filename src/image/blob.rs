@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::worker::WorkerHandle;
 use crate::state::digest::Hasher;
 use crate::storage::archive;
+use crate::storage::compress::Compression;
 use crate::storage::pack::{self, Packed};
 use crate::storage::{ChainId, DiffId, LayerDigest, TarForm};
 use crate::userns::map::IdMaps;
@@ -153,6 +154,32 @@ impl Images<'_> {
         };
         let kept = meta.blob.filter(|blob| self.store.has_blob(blob.digest()));
         Ok(kept.zip(meta.tar_size))
+    }
+
+    /// The blob that is kept of a layer, and its compression, where the one that is asked for cannot be had.
+    pub(super) fn kept_instead(
+        &self,
+        layer: &LayerRef,
+    ) -> Result<Option<(LayerDigest, Option<Compression>)>> {
+        if self.layer_blob_size(layer)?.is_some() {
+            return Ok(None);
+        }
+        let meta = self.store.layer_meta(&layer.chain)?;
+        let Some(kept) = meta.and_then(|meta| meta.blob) else {
+            return Ok(None);
+        };
+        if !self.store.has_blob(kept.digest()) {
+            return Ok(None);
+        }
+        let mut head = [0; 4];
+        let mut file = self.store.open_blob(kept.digest())?;
+        let got = file.read(&mut head).tried(|| format!("read blob {kept}"))?;
+        let compression = match &head[..got] {
+            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd] => Some(Compression::Zstd),
+            _ => None,
+        };
+        Ok(Some((kept, compression)))
     }
 
     /// How the blob must be written, where there is no file of it.

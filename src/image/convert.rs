@@ -52,7 +52,7 @@ impl Format {
         }
     }
 
-    fn media_type(self, compression: Option<Compression>) -> &'static str {
+    pub(super) fn media_type(self, compression: Option<Compression>) -> &'static str {
         match (self, compression) {
             (Self::Oci, None) => "application/vnd.oci.image.layer.v1.tar",
             (Self::Oci, Some(Compression::Gzip)) => "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -103,7 +103,10 @@ impl Outgoing {
         let same = |(layer, sent): (&OutgoingLayer, &Sent)| {
             layer.stored.digest == sent.digest && layer.stored.media_type == self.layer_type(layer)
         };
-        if self.stored.media_type == own && self.layers.iter().zip(sent).all(same) {
+        if !self.substituted
+            && self.stored.media_type == own
+            && self.layers.iter().zip(sent).all(same)
+        {
             return Ok(self.stored.clone());
         }
         let mut value: Value = serde_json::from_slice(&self.stored.bytes).map_err(|err| {

@@ -45,6 +45,8 @@ pub struct Outgoing {
     pub layers: Vec<OutgoingLayer>,
     pub(super) stored: Document,
     pub(super) format: Format,
+    /// Some layer is not in the form that the stored manifest names.
+    pub(super) substituted: bool,
 }
 
 /// One layer and what happens to it.
@@ -220,25 +222,38 @@ impl Images<'_> {
         if stored.layers.len() != record.diff_ids.len() || stored.config.digest != id {
             return Err(damaged("it does not fit the image's record".into()));
         }
+        let own = Format::of(&manifest.media_type);
         let mut layers: Vec<OutgoingLayer> = Vec::with_capacity(stored.layers.len());
+        let mut substituted = false;
         let known = record.diff_ids.iter().zip(&record.layers);
         for (layer, (diff_id, chain)) in stored.layers.into_iter().zip(known) {
+            let mut from = LayerRef {
+                digest: LayerDigest::from(layer.digest),
+                diff_id: *diff_id,
+                chain: *chain,
+            };
+            let mut stored = Blob {
+                digest: layer.digest,
+                size: Some(layer.size),
+                media_type: layer.media_type,
+                kind: BlobKind::Layer,
+            };
+            // The layer was here already when the image came, in another compression: then that is what there is.
+            if let Some((kept, compression)) = self.kept_instead(&from)? {
+                substituted = true;
+                from.digest = kept;
+                stored.digest = *kept.digest();
+                stored.size = self.store.blob_size(kept.digest());
+                let has_name = compression != Some(Compression::Zstd);
+                let format = if has_name { own } else { Format::Oci };
+                stored.media_type = format.media_type(compression).to_owned();
+            }
             layers.push(OutgoingLayer {
-                change: change(convert::compression_of(&layer.media_type), options, needs),
-                layer: LayerRef {
-                    digest: LayerDigest::from(layer.digest),
-                    diff_id: *diff_id,
-                    chain: *chain,
-                },
-                stored: Blob {
-                    digest: layer.digest,
-                    size: Some(layer.size),
-                    media_type: layer.media_type,
-                    kind: BlobKind::Layer,
-                },
+                change: change(convert::compression_of(&stored.media_type), options, needs),
+                layer: from,
+                stored,
             });
         }
-        let own = Format::of(&manifest.media_type);
         let format = choose_format(own, &mut layers, options, needs)?;
         Ok(Outgoing {
             id,
@@ -250,6 +265,7 @@ impl Images<'_> {
                 bytes,
             },
             format,
+            substituted,
         })
     }
 

@@ -526,3 +526,21 @@ fn a_damaged_store_of_podmans_gives_no_image() {
     let done = home.pod(["system", "import-podman"]).code(125);
     assert!(done.stderr.contains("layers.json"), "{done}");
 }
+
+#[test]
+fn an_image_whose_layer_came_in_another_compression_can_be_sent() {
+    let home = TestHome::with_registry();
+    home.pod(["pull", "-q", "busybox"]).ok();
+    home.pod(["pull", "-q", "zstd"]).ok();
+    let to = home.path("out.tar").display().to_string();
+    home.pod(["push", "-q", "zstd", &format!("oci-archive:{to}")])
+        .ok();
+    home.pod([
+        "save",
+        "-q",
+        "-o",
+        &home.path("o.tar").display().to_string(),
+        "zstd",
+    ])
+    .ok();
+}
