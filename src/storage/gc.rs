@@ -58,6 +58,7 @@ impl Store {
                 }
             }
         }
+        self.remove_temporaries();
         let mut trash = Trash::default();
         for path in list(&self.root.join("layers"))? {
             let name = path.file_name().and_then(|name| name.to_str());
@@ -75,6 +76,24 @@ impl Store {
         match failures.into_vec().into_iter().next() {
             Some(err) => Err(err),
             None => Ok((report, trash)),
+        }
+    }
+
+    /// Removes records and documents that were being written when their writers died. Whoever writes one that counts
+    /// holds the lock, so nobody does now. Failures are left to the next collection.
+    fn remove_temporaries(&self) {
+        for path in list(&self.staging_dir()).unwrap_or_default() {
+            if path.extension().is_some_and(|kind| kind == "tmp") {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        for dir in ["images", "tags", "sent"] {
+            for path in list(&self.root.join(dir)).unwrap_or_default() {
+                let name = path.file_name().and_then(|name| name.to_str());
+                if name.is_some_and(crate::state::is_temporary) {
+                    let _ = fs::remove_file(&path);
+                }
+            }
         }
     }
 
