@@ -12,6 +12,7 @@ mod completion;
 mod config;
 mod crash;
 mod environment;
+mod faults;
 mod image_config;
 mod images;
 mod init;

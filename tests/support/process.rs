@@ -147,6 +147,11 @@ impl Running {
         }
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(Reaper::get().lock().statuses.get(&self.pid), Some(None))
     }
