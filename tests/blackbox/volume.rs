@@ -286,3 +286,46 @@ fn what_a_killed_creation_leaves_is_swept() {
     let done = home.pod(["volume", "ls"]);
     home.assert_as_before(&before, &done);
 }
+
+#[test]
+fn system_prune_takes_what_nothing_uses() {
+    let home = TestHome::with_busybox();
+    let id = home
+        .pod([
+            "create",
+            "--name=c",
+            "--network=none",
+            "-v",
+            "data:/d",
+            "busybox",
+        ])
+        .ok();
+    sh(
+        &home,
+        &["-v", "kept:/d"],
+        "dd if=/dev/zero of=/d/f bs=1000 count=3",
+    );
+    let asked = home.pod_with_input(["system", "prune", "--volumes"], "n\n");
+    assert_eq!(
+        asked.stdout,
+        "WARNING! This command removes:\n\t- all stopped containers\n\t- all volumes not used by at least one \
+         container\n\t- all dangling images\n\nAre you sure you want to continue? [y/N] "
+    );
+    assert_eq!(
+        home.pod(["system", "prune", "-f"]).ok(),
+        format!("Deleted Containers\n{id}\nTotal reclaimed space: 0B")
+    );
+    assert_eq!(
+        home.pod(["system", "prune", "-f", "--volumes"]).ok(),
+        "Deleted Volumes\ndata\nkept\nTotal reclaimed space: 3kB"
+    );
+    assert_eq!(home.pod(["images", "-q"]).ok().lines().count(), 1);
+    let all = home.pod(["system", "prune", "-af"]).ok();
+    assert!(all.starts_with("Deleted Images\n"), "{all}");
+    assert_eq!(home.pod(["images", "-q"]).ok(), "");
+    home.refuses(
+        ["system", "prune", "-f", "--filter=name=x"],
+        125,
+        &["name is an invalid filter"],
+    );
+}

@@ -7,7 +7,7 @@ use crate::cli::output::Printer;
 use crate::cli::usage;
 use crate::container::RemoveOptions;
 use crate::container::record::Status as State;
-use crate::error::{Error, Failures, Kind};
+use crate::error::{Error, Failures, Kind, Result};
 
 use super::image_prune::{check_filters, confirmed};
 
@@ -25,14 +25,7 @@ pub struct ContainerPruneArgs {
 
 pub fn run(args: &ContainerPruneArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     usage::none(&args.operands, "container prune")?;
-    check_filters(&args.filter)?;
-    for text in &args.filter {
-        let key = text.split('=').next().unwrap_or_default();
-        if !matches!(key, "label" | "label!" | "until") {
-            return Err(Error::usage(format!("{key} is an invalid filter")).into());
-        }
-    }
-    let filters = Filters::parse(&args.filter, ctx)?;
+    check_prune_filters(&args.filter)?;
     if !args.force
         && !confirmed(
             "WARNING! This will remove all non running containers.\n",
@@ -42,6 +35,32 @@ pub fn run(args: &ContainerPruneArgs, ctx: &Context, out: &mut Printer) -> Outco
         return Ok(Status::SUCCESS);
     }
     let mut failures = Failures::default();
+    for (id, _) in prune(&args.filter, ctx, &mut failures)? {
+        out.line(&id)?;
+    }
+    exit::all(failures)
+}
+
+/// What `container prune` and `system prune` can choose by.
+pub fn check_prune_filters(filters: &[String]) -> Result<()> {
+    check_filters(filters)?;
+    for text in filters {
+        let key = text.split('=').next().unwrap_or_default();
+        if !matches!(key, "label" | "label!" | "until") {
+            return Err(Error::usage(format!("{key} is an invalid filter")));
+        }
+    }
+    Ok(())
+}
+
+/// Removes the containers that do not run; returns ids, and bytes of what they had written.
+pub fn prune(
+    filters: &[String],
+    ctx: &Context,
+    failures: &mut Failures,
+) -> Result<Vec<(String, u64)>> {
+    let filters = Filters::parse(filters, ctx)?;
+    let mut removed = Vec::new();
     let (found, broken) = ctx.containers()?.list()?;
     broken.into_iter().for_each(|err| failures.push(err));
     for container in found {
@@ -49,11 +68,12 @@ pub fn run(args: &ContainerPruneArgs, ctx: &Context, out: &mut Printer) -> Outco
         if !ended || !filters.admit(&container) {
             continue;
         }
+        let bytes = container.sizes().map_or(0, |sizes| sizes.rw);
         match container.remove(&RemoveOptions::default()) {
-            Ok(()) => out.line(container.id())?,
+            Ok(()) => removed.push((container.record.id, bytes)),
             Err(err) if err.kind() == Kind::InUse => {} // started meanwhile, or another one needs it
             Err(err) => failures.push(err),
         }
     }
-    exit::all(failures)
+    Ok(removed)
 }

@@ -44,6 +44,7 @@ mod search;
 mod start;
 mod stop;
 mod system_df;
+mod system_prune;
 mod tag;
 mod unshare;
 mod version;
@@ -424,6 +425,13 @@ pub const COMMANDS: &[Entry] = &[
         container_prune::ContainerPruneArgs
     ),
     entry!(
+        ["system prune"],
+        Long,
+        "Remove whatever nothing uses",
+        "",
+        system_prune::SystemPruneArgs
+    ),
+    entry!(
         ["volume create"],
         Long,
         "Make a volume",
@@ -655,7 +663,6 @@ const LATER: &[&str] = &[
     "top",
     "unpause",
     "update",
-    "prune",
     "checkpoint",
     "restore",
     "cleanup",
