@@ -144,7 +144,7 @@ async fn catalogue(
     term: &str,
     limit: usize,
 ) -> Result<Vec<Found>> {
-    let tried = format!("searching registry \"{}\"", session.place());
+    let tried = format!("reading the catalogue of {}", session.place());
     let mut found: Vec<Found> = Vec::new();
     let mut path = "v2/_catalog".to_owned();
     for _ in 0..MOST_PAGES {
@@ -153,7 +153,7 @@ async fn catalogue(
             to: To::Registry(&path),
             accept: None,
             from: 0,
-            missing: "it offers neither Docker's search nor a catalogue of its repositories",
+            missing: "it offers neither that nor Docker's search",
         };
         let (bytes, headers) = fetch(client, transport, session, &mut Silent)
             .answer(ask)
@@ -190,7 +190,7 @@ async fn catalogue(
 
 fn no_catalogue(err: Error) -> Error {
     match err.kind() {
-        Kind::Unauthorized | Kind::NotFound => {
+        Kind::NotFound => {
             err.hint("not every registry can be searched; a full name can be pulled all the same")
         }
         _ => err,

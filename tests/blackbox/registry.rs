@@ -848,6 +848,6 @@ fn search_asks_dockers_api_where_there_is_one() {
             &format!("{}/app", none.address()),
         ],
         125,
-        &["offers neither Docker's search nor a catalogue"],
+        &["it offers neither that nor Docker's search"],
     );
 }
