@@ -213,6 +213,7 @@ impl Images<'_> {
             Error::new(Kind::Corrupt, text)
         })?;
         let bytes = self.store.read_blob(&manifest.digest, None)?;
+        let bytes = self.with_layers_at_hand(record, bytes)?;
         let damaged = |why: String| {
             let text = format!("read the manifest {}: {why}", manifest.digest);
             Error::new(Kind::Corrupt, text)
@@ -260,7 +261,7 @@ impl Images<'_> {
             config: self.store.read_blob(&id, None)?,
             layers,
             stored: Document {
-                digest: manifest.digest,
+                digest: Digest::sha256_of(&bytes),
                 media_type: manifest.media_type.clone(),
                 bytes,
             },

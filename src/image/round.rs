@@ -203,12 +203,12 @@ impl Images<'_> {
                 // What was found here may be the cause: it would fail again for ever.
                 let corrupt = err.kind() == Kind::Corrupt;
                 for arrival in arrivals {
-                    let Some(staged) = arrival.staged else {
-                        continue;
-                    };
                     let suspect = corrupt && arrival.resumed;
-                    if full || suspect || staged.len() < WORTH_KEEPING {
-                        staged.discard();
+                    let worthless = |len: u64| full || suspect || len < WORTH_KEEPING;
+                    match (arrival.staged, arrival.ready) {
+                        (Some(staged), _) if worthless(staged.len()) => staged.discard(),
+                        (_, Some(ready)) if worthless(ready.size()) => ready.discard(),
+                        _ => {}
                     }
                 }
                 return Err(err);

@@ -414,4 +414,9 @@ impl ReadyBlob {
     pub fn size(&self) -> u64 {
         self.size
     }
+
+    /// Removes it.
+    pub fn discard(self) {
+        let _ = fs::remove_file(&self.path); // a leftover is swept later
+    }
 }

@@ -5,12 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archive;
 mod bad_input;
 mod bare;
 mod commit;
 mod completion;
 mod config;
 mod crash;
+mod doors;
 mod environment;
 mod faults;
 mod image_config;

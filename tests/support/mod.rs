@@ -13,6 +13,7 @@ pub mod process;
 pub mod pty;
 pub mod registry;
 mod skip;
+pub mod tarball;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};

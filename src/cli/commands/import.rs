@@ -79,10 +79,10 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     let created = jiff::Timestamp::try_from(written)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .to_string();
-    let message = given(&args.message);
+    let message = given(&args.message).unwrap_or_else(|| "imported from tarball".to_owned());
     let request = ImportRequest {
         changes: &changes,
-        message: message.as_deref(),
+        message: Some(&message),
         platform: &platform,
         name: name.as_ref(),
         created: &created,

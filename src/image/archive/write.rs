@@ -209,9 +209,6 @@ impl Destination for DockerDestination {
     }
 
     fn put_blob(&mut self, blob: &Blob, bytes: &mut dyn Read) -> Result<()> {
-        if self.written.contains(&blob.digest) {
-            return Ok(());
-        }
         let name = match blob.kind {
             BlobKind::Layer => layer_name(&blob.digest),
             BlobKind::Config => config_name(&blob.digest),

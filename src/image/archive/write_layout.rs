@@ -125,9 +125,7 @@ impl Destination for LayoutDestination {
     }
 
     fn put_blob(&mut self, blob: &Blob, bytes: &mut dyn Read) -> Result<()> {
-        if self.has(&blob.digest, blob.size) {
-            return Ok(());
-        }
+        // Also when another writer of the directory put it there meanwhile: the bytes must be taken.
         self.add_blob(&blob.digest, blob.size, bytes)
     }
 
