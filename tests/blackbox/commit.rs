@@ -548,7 +548,6 @@ fn changes_are_told_as_podman_tells_them() {
         "C /a",
         "C /a/deep",
         "C /a/deep/new",
-        "C /etc",
         "C /etc/passwd",
         "C /own/file",
         "D /a/hard",
@@ -614,6 +613,8 @@ fn changes_are_told_as_podman_tells_them() {
     }
     let theirs = sorted(tool(["sh", "-c", &format!("{podman} diff c")]));
     tool(["sh", "-c", &format!("{podman} rm -af && {podman} rmi -af")]);
+    // Podman makes files in /etc for its mounts, pod below the image.
+    let theirs: Vec<String> = theirs.into_iter().filter(|line| line != "C /etc").collect();
     assert_eq!(theirs, want);
 }
 
@@ -638,18 +639,17 @@ fn a_committed_layer_is_written_again_bit_for_bit() {
         "its bytes are kept once"
     );
     let first = saved(&home, "one", "first");
+    // Compressed, on its way to other engines.
     let in_archive = |archive: &Path| {
+        let (archive, out) = (archive.display(), home.path("home/out/blobs"));
         let script = format!(
-            "tar -xOf {} blobs/sha256/{hex} | sha256sum",
-            archive.display()
+            "rm -rf {out}; mkdir {out}; tar -C {out} -xf {archive}; for f in {out}/blobs/sha256/*; do \
+             gzip -dc $f 2>/dev/null | sha256sum; done",
+            out = out.display()
         );
         tool(["sh", "-c", &script])
-            .split(' ')
-            .next()
-            .unwrap()
-            .to_owned()
     };
-    assert_eq!(in_archive(&first), hex);
+    assert!(in_archive(&first).contains(hex));
     // What is not in an archive may change: times of access and of change, the order of names on the disk.
     let trees: Vec<PathBuf> = fs::read_dir(store.join("layers"))
         .unwrap()
@@ -663,7 +663,11 @@ fn a_committed_layer_is_written_again_bit_for_bit() {
                 m=$(stat -c %y .) && ls -R >/dev/null";
     tool(["sh", "-c", stir, "sh", tree.to_str().unwrap()]);
     let second = saved(&home, "one", "second");
-    assert_eq!(in_archive(&second), hex);
+    assert!(in_archive(&second).contains(hex));
+    assert_eq!(
+        fs::read(&first).unwrap().len(),
+        fs::read(&second).unwrap().len()
+    );
     // What is in it must not: the archive would lie.
     fs::write(tree.join("d/empty"), "not any more").unwrap();
     let to = home.path("home/out/third.tar");
@@ -791,14 +795,6 @@ fn a_commit_that_is_killed_leaves_no_name() {
             tried += 1;
             killed += i32::from(done.signal.is_some());
             let named = home.pod(["image", "exists", "k"]).code == 0;
-            if named
-                && home
-                    .pod(["run", "--rm", "--network=none", "k", "cat", "/d/3"])
-                    .stdout
-                    != "3\n"
-            {
-                lost.push(format!("{call} {when}: a name without its image"));
-            }
             home.pod(["images"]).ok();
             // Small documents may be another process's of this moment: they go a minute later.
             let staging = fs::read_dir(home.path("home/.local/share/pod/staging"));
@@ -812,6 +808,13 @@ fn a_commit_that_is_killed_leaves_no_name() {
                 .any(|path| path.extension().is_none_or(|kind| kind != "tmp"))
             {
                 lost.push(format!("{call} {when}: left in staging: {left:?}"));
+            }
+            let works = || {
+                let words = ["run", "--rm", "--network=none", "k", "cat", "/d/3"];
+                home.pod(words).stdout == "3\n"
+            };
+            if named && !works() {
+                lost.push(format!("{call} {when}: a name without its image"));
             }
             if named {
                 home.pod(["rmi", "k"]).ok();
@@ -841,4 +844,25 @@ fn a_commit_that_is_killed_leaves_no_name() {
         "*.tmp",
         "-delete",
     ]);
+}
+
+#[test]
+fn an_exported_tree_comes_back_by_import() {
+    let home = TestHome::with_registry();
+    changed(&home);
+    let want = listing(&exported(&home, "c"));
+    let archive = home.path("home/out/export.tar");
+    home.pod(["import", "-q", archive.to_str().unwrap(), "back"])
+        .ok();
+    home.pod(["create", "--name=again", "back", "true"]).ok();
+    fs::remove_dir_all(home.path("home/out/export")).unwrap();
+    assert_same(&listing(&exported(&home, "again")), &want);
+    // From a running container to another by a pipe, as one moves trees by hand.
+    let pod = crate::support::pod_binary().display().to_string();
+    let script = format!("{pod} export c | {pod} import -q - piped && {pod} diff piped back");
+    assert_eq!(
+        home.sh(&script).ok().lines().count(),
+        1,
+        "an id and no difference"
+    );
 }

@@ -252,14 +252,23 @@ fn a_container_is_mounted_to_be_written() {
         "echo live > /live; sleep 1000",
     ])
     .ok();
+    // A mount shows what was there when it was made.
+    let written = [
+        "exec",
+        "runs",
+        "sh",
+        "-c",
+        "while ! [ -s /live ]; do :; done",
+    ];
+    home.pod(written).ok();
     let done = inside(
         &home,
-        "set -e; m=$(pod container mount runs); while ! [ -s $m/live ]; do :; done; cat $m/live; \
+        "set -e; m=$(pod container mount runs); cat $m/live; \
                               ! touch $m/x 2>/dev/null; pod container unmount -f runs >/dev/null",
     );
     assert!(
         done.stderr
-            .contains("is running: mounting its files for reading only"),
+            .contains("is running: mounting its files as they are now, for reading only"),
         "{done}"
     );
     assert_eq!(done.ok(), "live");

@@ -92,7 +92,7 @@ pub fn run(args: &MountArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         let mounted = found.and_then(|container| {
             if container.state.is_alive() {
                 ctx.warn(&format!(
-                    "container {} is running: mounting its files for reading only",
+                    "container {} is running: mounting its files as they are now, for reading only",
                     container.id()
                 ));
             }
