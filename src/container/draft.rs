@@ -1,8 +1,6 @@
 //! The first half of `create`: everything is checked and decided here, and nothing is made.
 
-use std::path::Path;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
