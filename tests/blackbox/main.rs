@@ -26,6 +26,7 @@ mod registry;
 mod rename;
 mod run;
 mod security;
+mod static_link;
 mod stores;
 mod unshare;
 mod volume;
