@@ -169,7 +169,7 @@ impl Start<'_> {
         let passthrough = request.log.driver == LogDriver::Passthrough;
         files::prepare(self.engine, self.record, self.network.status())?;
         if uses_mount_points(self.record) {
-            Store::open(&self.engine.dirs)?.make_mount_points()?;
+            Store::at(&self.engine.dirs.store)?.make_mount_points()?;
         }
         let size = attach
             .and_then(|a| terminal_size(&a.terminal))

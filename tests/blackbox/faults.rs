@@ -319,6 +319,18 @@ fn of_load() {
 }
 
 #[test]
+fn of_import() {
+    campaign(|home| {
+        let tar = home.path("tree.tar").display().to_string();
+        let script = format!(
+            "mkdir tree; echo x > tree/file; ln -s file tree/link; tar -C tree -cf {tar} ."
+        );
+        home.sh(&script).ok();
+        Operation::of(&["import", "-q", &tar, "localhost/tree"]).makes(&["localhost/tree"])
+    });
+}
+
+#[test]
 fn of_commit() {
     campaign(|home| {
         home.pod([
