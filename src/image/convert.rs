@@ -100,13 +100,14 @@ impl Outgoing {
     /// The manifest of what was sent: the stored bytes where nothing changed.
     pub(super) fn manifest(&self, sent: &[Sent]) -> Result<Document> {
         let own = self.format.manifest_type();
-        let same = |(layer, sent): (&OutgoingLayer, &Sent)| {
-            layer.stored.digest == sent.digest && layer.stored.media_type == self.layer_type(layer)
+        let kind = |layer: &OutgoingLayer, sent: &Sent| match layer.original.digest == sent.digest {
+            true if layer.lost => layer.original.media_type.clone(),
+            _ => self.layer_type(layer),
         };
-        if !self.substituted
-            && self.stored.media_type == own
-            && self.layers.iter().zip(sent).all(same)
-        {
+        let same = |(layer, sent): (&OutgoingLayer, &Sent)| {
+            layer.original.digest == sent.digest && layer.original.media_type == kind(layer, sent)
+        };
+        if self.stored.media_type == own && self.layers.iter().zip(sent).all(same) {
             return Ok(self.stored.clone());
         }
         let mut value: Value = serde_json::from_slice(&self.stored.bytes).map_err(|err| {
@@ -120,7 +121,7 @@ impl Outgoing {
             .enumerate()
             .map(|(at, (layer, sent))| {
                 let mut made = json!({
-                    "mediaType": self.layer_type(layer),
+                    "mediaType": kind(layer, sent),
                     "digest": sent.digest,
                     "size": sent.size,
                 });

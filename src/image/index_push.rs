@@ -11,11 +11,9 @@ use super::push::PushOptions;
 use super::record::ImageRecord;
 use super::reference::{DOCKER_HUB, Name, Reference};
 use super::transport::Transport;
-use super::{AccessOptions, Event, Images, Progress, access};
-use crate::config::registries::Registries;
+use super::{AccessOptions, Event, Images, Progress};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::event::BlobKind;
-use crate::registry::platform::Platform;
 use crate::registry::{BlobJob, BlobSink, Client, Document, Layer, Remote};
 use crate::state::digest::Hasher;
 use crate::storage::Digest;
@@ -105,8 +103,7 @@ impl Images<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Document> {
         if let Some(record) = self.image_with(&entry.digest)? {
-            let outgoing = self.outgoing(&record, &options.outgoing, &to.needs())?;
-            progress.event(&Event::GettingSource);
+            let outgoing = self.outgoing_whole(&record, to, options, progress)?;
             return self.send(&outgoing, to, None, progress);
         }
         let Some(place) = &entry.place else {
@@ -160,7 +157,8 @@ impl Images<'_> {
     ) -> Result<Document> {
         let reference = place.parse::<Reference>()?.at(entry.digest);
         let client = self.client(options)?;
-        let (client, remote) = self.find_remote(client, &reference, entry, options, progress)?;
+        let want = entry.platform.of_image();
+        let remote = self.find_remote(&client, &reference, &want, options, progress)?;
         progress.event(&Event::GettingSource);
         to.expect_at(place);
         let config = Blob {
@@ -205,29 +203,6 @@ impl Images<'_> {
         progress.event(&Event::WritingManifest);
         to.put_manifest(&remote.manifest, None)?;
         Ok(remote.manifest)
-    }
-
-    fn find_remote(
-        &self,
-        client: Client,
-        reference: &Reference,
-        entry: &ListEntry,
-        options: &AccessOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<(Client, Remote)> {
-        let want: Platform = entry.platform.of_image();
-        let registries = Registries::load(self.identity)?;
-        let known = |digest: &Digest| self.store.read_blob(digest, None).ok();
-        let mut failed = Error::new(Kind::Registry, "no registry to ask");
-        for endpoint in access::endpoints(&registries, reference, options)? {
-            let credentials = self.credentials(&registries, &endpoint, options)?;
-            let selector = reference.selector();
-            match client.resolve(&endpoint, credentials, &selector, &want, &known, progress) {
-                Ok(remote) => return Ok((client, remote)),
-                Err(err) => failed = err,
-            }
-        }
-        Err(failed)
     }
 
     /// Fetches layers into files without names; the config is at hand already.

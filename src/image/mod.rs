@@ -25,6 +25,7 @@ mod podman;
 mod pull;
 mod push;
 mod record;
+mod refetch;
 mod remove;
 mod resolve;
 mod round;

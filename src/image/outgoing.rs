@@ -45,18 +45,20 @@ pub struct Outgoing {
     pub layers: Vec<OutgoingLayer>,
     pub(super) stored: Document,
     pub(super) format: Format,
-    /// Some layer is not in the form that the stored manifest names.
-    pub(super) substituted: bool,
 }
 
 /// One layer and what happens to it.
 #[derive(Debug, Clone)]
 pub struct OutgoingLayer {
     pub layer: LayerRef,
-    /// As the stored manifest has it.
+    /// The blob that is here.
     pub(super) stored: Blob,
+    /// As the stored manifest has it.
+    pub(super) original: Blob,
     /// `None`: it goes as it is.
     pub(super) change: Option<Change>,
+    /// It should go as it is, but its blob was never fetched: another image has the same layer, compressed otherwise.
+    pub(super) lost: bool,
 }
 
 /// What is done to a layer on its way.
@@ -225,7 +227,6 @@ impl Images<'_> {
         }
         let own = Format::of(&manifest.media_type);
         let mut layers: Vec<OutgoingLayer> = Vec::with_capacity(stored.layers.len());
-        let mut substituted = false;
         let known = record.diff_ids.iter().zip(&record.layers);
         for (layer, (diff_id, chain)) in stored.layers.into_iter().zip(known) {
             let mut from = LayerRef {
@@ -233,15 +234,15 @@ impl Images<'_> {
                 diff_id: *diff_id,
                 chain: *chain,
             };
-            let mut stored = Blob {
+            let original = Blob {
                 digest: layer.digest,
                 size: Some(layer.size),
                 media_type: layer.media_type,
                 kind: BlobKind::Layer,
             };
+            let mut stored = original.clone();
             // The layer was here already when the image came, in another compression: then that is what there is.
             if let Some((kept, compression)) = self.kept_instead(&from)? {
-                substituted = true;
                 from.digest = kept;
                 stored.digest = *kept.digest();
                 stored.size = self.store.blob_size(kept.digest());
@@ -249,10 +250,17 @@ impl Images<'_> {
                 let format = if has_name { own } else { Format::Oci };
                 stored.media_type = format.media_type(compression).to_owned();
             }
+            let asked = change(
+                convert::compression_of(&original.media_type),
+                options,
+                needs,
+            );
             layers.push(OutgoingLayer {
                 change: change(convert::compression_of(&stored.media_type), options, needs),
+                lost: stored != original && asked.is_none(),
                 layer: from,
                 stored,
+                original,
             });
         }
         let format = choose_format(own, &mut layers, options, needs)?;
@@ -266,7 +274,6 @@ impl Images<'_> {
                 bytes,
             },
             format,
-            substituted,
         })
     }
 
@@ -285,7 +292,7 @@ impl Images<'_> {
         for layer in &outgoing.layers {
             if !distinct
                 .iter()
-                .any(|known| known.layer.digest == layer.layer.digest)
+                .any(|known| known.stored.digest == layer.stored.digest)
             {
                 distinct.push(layer);
             }
@@ -314,6 +321,15 @@ impl Images<'_> {
         let mut waiting: Vec<usize> = Vec::new();
         for (at, layer) in distinct.iter().enumerate() {
             if sent[at].is_none() {
+                if layer.lost {
+                    let text = format!(
+                        "the blob {} of image {} is not in the store: its layer is sent in another compression, and the \
+                         digest of the manifest changes",
+                        layer.original.digest,
+                        outgoing.id.hex()
+                    );
+                    progress.event(&Event::Warning { text: &text });
+                }
                 missing.push(Outbound {
                     blob: Blob {
                         media_type: outgoing.layer_type(layer),
@@ -342,7 +358,7 @@ impl Images<'_> {
             .layers
             .iter()
             .filter_map(|layer| {
-                let same = |known: &OutgoingLayer| known.layer.digest == layer.layer.digest;
+                let same = |known: &OutgoingLayer| known.stored.digest == layer.stored.digest;
                 sent[distinct.iter().position(|known| same(known))?].clone()
             })
             .collect();
@@ -358,7 +374,8 @@ impl Images<'_> {
     /// The blobs, one of which makes sending the layer unnecessary.
     fn may_be_there(&self, layer: &OutgoingLayer, outgoing: &Outgoing) -> Vec<Blob> {
         let media_type = outgoing.layer_type(layer);
-        match layer.change {
+        let original = layer.lost.then(|| layer.original.clone());
+        let blobs = match layer.change {
             None => vec![Blob {
                 media_type,
                 ..layer.stored.clone()
@@ -379,7 +396,8 @@ impl Images<'_> {
                     kind: BlobKind::Layer,
                 })
                 .collect(),
-        }
+        };
+        original.into_iter().chain(blobs).collect()
     }
 }
 

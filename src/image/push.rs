@@ -18,7 +18,7 @@ use super::outgoing::{Change, From, Outbound, Outgoing, OutgoingOptions, Sent};
 use super::record::ImageRecord;
 use super::reference::{DOCKER_HUB, Name, Reference};
 use super::transport::{self, Transport};
-use super::{AccessOptions, Event, Images, Progress, access, lookup};
+use super::{AccessOptions, Images, Progress, access, lookup};
 use crate::config::registries::Registries;
 use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::{Client, Content, ContentWriter, Document, Sought, Target, UploadJob, Whole};
@@ -113,8 +113,7 @@ impl Images<'_> {
         options: &PushOptions,
         progress: &mut dyn Progress,
     ) -> Result<Digest> {
-        let outgoing = self.outgoing(record, &options.outgoing, &to.needs())?;
-        progress.event(&Event::GettingSource);
+        let outgoing = self.outgoing_whole(record, to, options, progress)?;
         let manifest = self.send(&outgoing, to, name, progress)?;
         to.finish()?;
         Ok(manifest.digest)

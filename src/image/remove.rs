@@ -150,6 +150,7 @@ impl Images<'_> {
             return Ok(0);
         };
         failures.keep(self.store.empty(trash));
+        self.forget_sent();
         Ok(report.bytes)
     }
 

@@ -4,13 +4,13 @@
 //!
 //! Only a help: a record that is missing, damaged or wrong costs an upload.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::Images;
-use super::convert::compression_of;
 use super::outgoing::{Change, Outgoing, Sent};
 use crate::registry::Whole;
 use crate::state::{Durable, load, save};
@@ -18,8 +18,6 @@ use crate::storage::compress::Compression;
 use crate::storage::{DiffId, Digest};
 
 const VERSION: u32 = 1;
-/// Records that are kept; beyond that the ones not written for longest go.
-const MOST: usize = 2000;
 /// Repositories remembered for a blob, the latest first.
 const PLACES: usize = 8;
 
@@ -78,9 +76,9 @@ impl Images<'_> {
     pub(super) fn remember_sent(&self, outgoing: &Outgoing, sent: &[Sent], place: &str) {
         for (layer, sent) in outgoing.layers.iter().zip(sent) {
             let made = match layer.change {
+                _ if [layer.stored.digest, layer.original.digest].contains(&sent.digest) => None,
                 Some(Change::Compress(how, level)) => Some(made(how, level)),
-                None if compression_of(&layer.stored.media_type).is_some() => None,
-                _ => continue, // a plain layer is found by its diff id
+                _ => continue,
             };
             let diff_id = &layer.layer.diff_id;
             let mut record = self.sent_record(diff_id);
@@ -112,21 +110,28 @@ impl Images<'_> {
             let _ = fs::create_dir(dir);
             let _ = save(&path, &record, Durable::No);
         }
-        self.forget_oldest();
     }
 
-    fn forget_oldest(&self) {
-        let Ok(entries) = fs::read_dir(self.store.root().join("sent")) else {
+    /// Forgets the layers of images that are gone.
+    pub(super) fn forget_sent(&self) {
+        let dir = self.store.root().join("sent");
+        let Ok(entries) = fs::read_dir(&dir) else {
             return;
         };
-        let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        if all.len() <= MOST {
+        let Ok(images) = self.all_images() else {
             return;
+        };
+        let known: HashSet<PathBuf> = images
+            .iter()
+            .flat_map(|image| &image.diff_ids)
+            .map(|layer| self.sent_path(layer))
+            .collect();
+        for entry in entries.flatten() {
+            if !known.contains(&entry.path()) {
+                let _ = fs::remove_file(entry.path()); // one more to pass over next time
+            }
         }
-        all.sort_by_key(|path| fs::metadata(path).and_then(|found| found.modified()).ok());
-        for path in &all[..all.len() - MOST / 2] {
-            let _ = fs::remove_file(path); // another push may have been faster
-        }
+        let _ = fs::remove_dir(dir); // ENOTEMPTY is the usual answer
     }
 }
 

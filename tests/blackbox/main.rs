@@ -22,6 +22,7 @@ mod lifecycle;
 mod login;
 mod net;
 mod pull;
+mod push;
 mod registry;
 mod rename;
 mod run;

@@ -10,6 +10,7 @@ pub mod images;
 pub mod leftovers;
 pub mod network;
 pub mod process;
+pub mod proxy;
 pub mod pty;
 pub mod registry;
 mod skip;
