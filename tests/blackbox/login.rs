@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::support::process::TIMEOUT;
 use crate::support::registry::{Guard, Registry};
-use crate::support::{TestHome, images};
+use crate::support::{Terminal, TestHome, images};
 
 const AUTH: &str = "run/containers/auth.json";
 
@@ -308,9 +310,7 @@ fn a_terminal_is_asked_and_does_not_show_the_secret() {
     terminal.wait_for("Username: ");
     terminal.send("me\n");
     terminal.wait_for("Password: ");
-    while !terminal.is_raw() {
-        std::thread::yield_now();
-    }
+    wait_raw(&terminal);
     terminal.send("secretx\u{7f}\n");
     let screen = terminal.wait_for("Login Succeeded!");
     assert!(!screen.contains("secret"), "{screen}");
@@ -319,13 +319,23 @@ fn a_terminal_is_asked_and_does_not_show_the_secret() {
     // Interrupted: an error, and the terminal shows again what is typed.
     let mut terminal = home.terminal(["login", "-u", "me", &at]);
     terminal.wait_for("Password: ");
-    while !terminal.is_raw() {
-        std::thread::yield_now();
-    }
+    wait_raw(&terminal);
     terminal.send("\u{3}");
     terminal.wait_for("interrupted");
     assert!(!terminal.is_raw());
     assert_eq!(terminal.wait().code, 125);
+}
+
+#[track_caller]
+fn wait_raw(terminal: &Terminal) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !terminal.is_raw() {
+        assert!(
+            Instant::now() < deadline,
+            "the terminal still shows what is typed"
+        );
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -102,8 +102,11 @@ fn a_stall_is_noticed_and_the_layer_goes_on() {
     let registry = Hostile::start(Fault::StallsOnce);
     home.pod(pull(&registry.image())).ok();
     check_image(&home, &registry);
-    assert_eq!(registry.asked_for_big().len(), 2);
-    assert_eq!(registry.sent(), registry.size());
+    let asked = registry.asked_for_big();
+    assert!(
+        asked.len() >= 2 && !asked[1].header("range").is_empty(),
+        "{asked:?}"
+    );
     let registry = Hostile::start(Fault::Stalls);
     let mut line = pull(&registry.image());
     line.push("--retry=1".into());
@@ -190,10 +193,15 @@ fn what_passes_is_tried_again() {
     for status in [429, 500, 502, 503, 408] {
         let registry = Hostile::start(Fault::Fails(status, 2));
         let home = TestHome::new();
-        let started = Instant::now();
-        home.pod(pull(&registry.image())).ok();
+        let flags = ["pull", "--tls-verify=false", "--retry-delay=10ms"];
+        let done = home.pod(flags.into_iter().chain([registry.image().as_str()]));
+        assert_eq!(done.code, 0, "{done}");
         // Retry-After has the last word, over --retry-delay too.
-        assert_eq!(started.elapsed().as_secs() >= 2, status == 429, "{status}");
+        let told = match status {
+            429 => "retrying in 1.0s",
+            _ => "retrying in 0.0s",
+        };
+        assert_eq!(done.stderr.matches(told).count(), 2, "{done}");
     }
     for status in [400, 403, 404, 418, 501] {
         let registry = Hostile::start(Fault::Fails(status, 1));
