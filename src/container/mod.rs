@@ -33,6 +33,7 @@ pub mod signal;
 mod spec;
 mod start;
 mod stop;
+mod top;
 mod volumes;
 mod watch;
 
@@ -42,3 +43,4 @@ pub use options::{
     AttachOptions, ExecOutcome, ExecRequest, KillOptions, LogOptions, RemoveOptions, RunOutcome,
     Sizes, StartOptions, StopOptions, StopReport, Streams, Terminal, WaitCondition,
 };
+pub use top::Process;

@@ -416,3 +416,58 @@ fn inspect_tells_what_was_asked_for() {
     let caps = it["EffectiveCaps"].as_array().unwrap();
     assert_eq!(caps.len(), 11, "{caps:?}");
 }
+
+#[test]
+fn top_lists_the_processes_of_a_container() {
+    let home = TestHome::with_busybox();
+    start_ready(&home, "c", IDLE);
+    let table = home.pod(["top", "c"]).ok();
+    let lines: Vec<&str> = table.lines().collect();
+    let heading: Vec<&str> = lines[0].split_whitespace().collect();
+    let want = [
+        "USER", "PID", "PPID", "%CPU", "ELAPSED", "TTY", "TIME", "COMMAND",
+    ];
+    assert_eq!(heading, want);
+    assert!(
+        lines.iter().any(|line| line.contains("sleep 1000")),
+        "{table}"
+    );
+    // The host's own view agrees.
+    let pids = home
+        .pod(["top", "c", "hpid,pid,ppid", "comm", "seccomp", "capeff"])
+        .ok();
+    let first: Vec<&str> = pids.lines().nth(1).unwrap().split_whitespace().collect();
+    let host = home.pid_of("c").to_string();
+    assert_eq!(first[..5], [host.as_str(), "1", "0", "sh", "filter"]);
+    assert!(
+        first[5].contains("NET_BIND_SERVICE") && !first[5].contains("SYS_ADMIN"),
+        "{pids}"
+    );
+    // One that exec has added belongs to it, and its parent does not.
+    let extra = home.spawn(["exec", "c", "sh", "-c", "echo up; exec sleep 500"]);
+    extra.wait_for("up");
+    let joined = home.pod(["top", "c", "%P", "args"]).ok();
+    assert!(
+        joined
+            .lines()
+            .any(|line| line.starts_with("0 ") && line.ends_with("sleep 500")),
+        "{joined}"
+    );
+    home.refuses(
+        ["top", "c", "-eo", "pid"],
+        125,
+        &["options of ps(1)", "pod exec"],
+    );
+    home.refuses(
+        ["top", "c", "bogus"],
+        125,
+        &["unknown descriptor \"bogus\""],
+    );
+    home.pod(["create", "--name=idle", "--network=none", "busybox"])
+        .ok();
+    let idle = home.pod(["top", "idle"]).code(125);
+    assert_eq!(
+        idle.stderr,
+        "Error: top can only be used on running containers\n"
+    );
+}

@@ -46,6 +46,7 @@ mod stop;
 mod system_df;
 mod system_prune;
 mod tag;
+mod top;
 mod unshare;
 mod version;
 mod volume_create;
@@ -296,6 +297,13 @@ pub const COMMANDS: &[Entry] = &[
         "Show everything known of containers and images",
         "NAME [NAME...]",
         inspect::InspectArgs
+    ),
+    entry!(
+        ["top", "container top"],
+        Look,
+        "List the processes of a container",
+        "CONTAINER [COLUMN...]",
+        top::TopArgs
     ),
     entry!(
         ["port", "container port"],
@@ -660,7 +668,6 @@ const LATER: &[&str] = &[
     "quadlet",
     "secret",
     "stats",
-    "top",
     "unpause",
     "update",
     "checkpoint",
