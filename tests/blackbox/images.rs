@@ -950,3 +950,36 @@ fn images_of_a_store_below_are_shown_and_stay() {
     tool(["rm", "-rf", &above]);
     home.write("home/.config/containers/storage.conf", "");
 }
+
+#[test]
+fn dockers_spellings() {
+    let (home, ids) = family::home_with(&["base"]);
+    let id = &ids[0][..12];
+    for words in [
+        "image ls -q",
+        "image list -q=true",
+        "images --quiet=1 --all=false",
+        "images -aq",
+        "images -qa --no-trunc=false",
+    ] {
+        assert_eq!(home.pod(words.split(' ')).ok(), id, "{words}");
+    }
+    for words in [
+        "container ls -aq",
+        "container list --all -q",
+        "container ps -q",
+        "ps -f status=exited -q",
+    ] {
+        assert_eq!(home.pod(words.split(' ')).ok(), "", "{words}");
+    }
+    home.pod(["image", "tag", "base", "x"]).ok();
+    let done = home.pod(["image", "remove", "--force=false", "x"]).ok();
+    assert_eq!(done, "Untagged: localhost/x:latest");
+    let done = home.pod(["image", "rm", "-f=false", &ids[0]]).ok();
+    assert!(done.ends_with(&format!("Deleted: {}", ids[0])), "{done}");
+    let done = home.pod(["images", "--quiet=maybe"]).code(125);
+    assert!(
+        done.stderr.starts_with("Error: invalid argument \"maybe\" for \"-q, --quiet\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax\n"),
+        "{done}"
+    );
+}
