@@ -11,7 +11,7 @@ use std::process::Command;
 use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lsetxattr};
 
 use crate::support::process::{self, Done, Running};
-use crate::support::{Lane, TestHome, lane, skip, tool};
+use crate::support::{Lane, Registry, TestHome, lane, skip, tool};
 
 /// Changes of every kind, in the image `layers`.
 const CHANGES: &str = r#"set -e
@@ -865,4 +865,28 @@ fn an_exported_tree_comes_back_by_import() {
         1,
         "an id and no difference"
     );
+}
+
+/// The layer comes back under its compressed name, and is here already.
+#[test]
+fn a_committed_image_is_pushed_pulled_and_saved() {
+    let home = TestHome::with_busybox();
+    let registry = Registry::start();
+    let name = format!("{}/one", registry.address());
+    let create = ["create", "--name=c", "busybox", "true"];
+    home.pod(create).ok();
+    home.pod(["commit", "-q", "c", &name]).ok();
+    let id = home.pod(["images", "-q", "--no-trunc", &name]).ok();
+    home.pod(["push", "-q", "--tls-verify=false", &name]).ok();
+    home.pod(["pull", "-q", "--tls-verify=false", &name]).ok();
+    assert_eq!(home.pod(["images", "-q", "--no-trunc", &name]).ok(), id);
+    home.mkdir("home/out");
+    let archive = saved(&home, &name, "again");
+    let other = home.path("home/second").display().to_string();
+    let load = ["load", "-q", "-i", archive.to_str().unwrap()];
+    home.pod(["--root", &other].into_iter().chain(load)).ok();
+    let pull = ["pull", "-q", "--tls-verify=false", &name];
+    home.pod(["--root", &other].into_iter().chain(pull)).ok();
+    // What was sent where: of use for as long as the layers are here.
+    let _ = fs::remove_dir_all(home.path("home/.local/share/pod/sent"));
 }
