@@ -117,17 +117,6 @@ fn options_and_the_environment_name_stores_too() {
     let home = TestHome::with_registry();
     let other = other_store(&home, &["busybox"]);
     let option = format!("additionalimagestore={}", other.display());
-    let run = [
-        "--storage-opt",
-        &option,
-        "run",
-        "--rm",
-        "--network=none",
-        "busybox",
-        "echo",
-        "ran",
-    ];
-    assert_eq!(home.pod(run).ok(), "ran");
     home.refuses(
         [
             "--storage-opt",
@@ -142,6 +131,17 @@ fn options_and_the_environment_name_stores_too() {
         125,
         &["not absolute"],
     );
+    let run = [
+        "--storage-opt",
+        &option,
+        "run",
+        "--rm",
+        "--network=none",
+        "busybox",
+        "echo",
+        "ran",
+    ];
+    assert_eq!(home.pod(run).ok(), "ran");
     let script = format!(
         "STORAGE_OPTS=overlay.imagestore={} $POD images -q",
         other.display()
