@@ -230,14 +230,43 @@ impl Images<'_> {
                 digest: incoming.layers[*index].digest.digest(),
             });
         }
+        let documents = self.stage_documents(incoming)?;
         self.store.sync()?;
         let ready = arrivals
             .into_iter()
             .filter_map(|arrival| arrival.ready)
+            .chain(documents)
             .collect();
         let staged = layers.into_iter().map(|(_, staged)| staged).collect();
         let lock = self.store.lock_structure()?;
         self.store.publish(&lock, ready, staged)
+    }
+
+    /// Config, manifest and index, to be flushed and named with the layers. Those that somebody else makes at this
+    /// moment are left to the end of the intake.
+    fn stage_documents(&self, incoming: &Incoming) -> Result<Vec<ReadyBlob>> {
+        let mut documents = vec![
+            (&incoming.config_digest, &incoming.config),
+            (&incoming.manifest.digest, &incoming.manifest.bytes),
+        ];
+        documents.extend(
+            incoming
+                .index
+                .iter()
+                .map(|index| (&index.digest, &index.bytes)),
+        );
+        let mut ready = Vec::with_capacity(documents.len());
+        for (digest, bytes) in documents {
+            let size = bytes.len() as u64;
+            if let Stage::Ours(mut staged) = self.store.try_stage_blob(digest, Some(size))? {
+                if !staged.is_empty() {
+                    staged.restart()?;
+                }
+                staged.append(bytes)?;
+                ready.push(staged.finish(Some(size))?);
+            }
+        }
+        Ok(ready)
     }
 }
 
