@@ -165,12 +165,12 @@ impl Images<'_> {
             return Ok(None);
         }
         let meta = self.store.layer_meta(&layer.chain)?;
-        let Some(kept) = meta.and_then(|meta| meta.blob) else {
-            return Ok(None);
+        let kept = meta.as_ref().and_then(|meta| meta.blob);
+        let Some(kept) = kept.filter(|kept| self.store.has_blob(kept.digest())) else {
+            // No blob at all: the tree may have been made here, and its tar can be written again.
+            let plain = meta.and_then(|meta| meta.tar);
+            return Ok(plain.map(|_| (LayerDigest::from(*layer.diff_id.digest()), None)));
         };
-        if !self.store.has_blob(kept.digest()) {
-            return Ok(None);
-        }
         let mut head = [0; 4];
         let mut file = self.store.open_blob(kept.digest())?;
         let got = file.read(&mut head).tried(|| format!("read blob {kept}"))?;

@@ -3,7 +3,6 @@
 mod access;
 pub mod account;
 mod archive;
-mod at_hand;
 mod below;
 mod blob;
 pub mod change;

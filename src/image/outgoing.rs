@@ -215,7 +215,6 @@ impl Images<'_> {
             Error::new(Kind::Corrupt, text)
         })?;
         let bytes = self.store.read_blob(&manifest.digest, None)?;
-        let bytes = self.with_layers_at_hand(record, bytes)?;
         let damaged = |why: String| {
             let text = format!("read the manifest {}: {why}", manifest.digest);
             Error::new(Kind::Corrupt, text)
@@ -245,7 +244,7 @@ impl Images<'_> {
             if let Some((kept, compression)) = self.kept_instead(&from)? {
                 from.digest = kept;
                 stored.digest = *kept.digest();
-                stored.size = self.store.blob_size(kept.digest());
+                stored.size = self.layer_blob_size(&from)?;
                 let has_name = compression != Some(Compression::Zstd);
                 let format = if has_name { own } else { Format::Oci };
                 stored.media_type = format.media_type(compression).to_owned();

@@ -20,6 +20,7 @@ mod images;
 mod init;
 mod lifecycle;
 mod login;
+mod manifest;
 mod net;
 mod pull;
 mod push;
