@@ -14,7 +14,7 @@ import time
 APPLETS = "sh true cat ls id sleep echo".split()
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+LAYER = "application/vnd.oci.image.layer.v1.tar+"
 
 
 def busybox():
@@ -83,12 +83,23 @@ def big_layers(directory, count, megabytes):
     return made
 
 
+def as_zstd(layers):
+    """The same layers compressed with zstd. Paths of .tar.zst files."""
+    made = []
+    for path in layers:
+        made.append(path.removesuffix(".gz") + ".zst")
+        subprocess.run(f"gzip -dc {path} | zstd -q -3 -o {made[-1]}", shell=True, check=True)
+    return made
+
+
 def diff_id(path):
+    """The digest of the tar in a layer, and the layer's compression."""
+    kind = "zstd" if path.endswith(".zst") else "gzip"
     digest = hashlib.sha256()
-    with gzip.open(path) as tar:
-        while piece := tar.read(1 << 20):
+    with subprocess.Popen([kind, "-dc", path], stdout=subprocess.PIPE) as plain:
+        while piece := plain.stdout.read(1 << 20):
             digest.update(piece)
-    return "sha256:" + digest.hexdigest()
+    return "sha256:" + digest.hexdigest(), kind
 
 
 class Registry:
@@ -106,6 +117,7 @@ class Registry:
                 "storage": {"filesystem": {"rootdirectory": f"{directory}/registry"}},
                 "http": {"addr": self.address},
             }, file)
+        self.blobs = {}  # URLs of the layers of each image pushed
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(["docker-registry", "serve", config], **quiet)
         host, port = self.address.split(":")
@@ -137,15 +149,16 @@ class Registry:
         self.call("PUT", path, data, {"Content-Type": "application/octet-stream"})
 
     def push(self, name, tag, layers, env=()):
-        """Pushes an image of gzip layers (paths). Returns its reference and the bytes of its layers."""
+        """Pushes an image of compressed layers (paths). Returns its reference and the bytes of its layers."""
         entries, diff_ids = [], []
         for path in layers:
             with open(path, "rb") as file:
                 digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
                 file.seek(0)
                 self.blob(name, file, digest)
-            entries.append({"mediaType": LAYER, "digest": digest, "size": os.path.getsize(path)})
-            diff_ids.append(diff_id(path))
+            of_tar, kind = diff_id(path)
+            entries.append({"mediaType": LAYER + kind, "digest": digest, "size": os.path.getsize(path)})
+            diff_ids.append(of_tar)
         config = json.dumps({
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
             "os": "linux",
@@ -161,4 +174,5 @@ class Registry:
             "layers": entries,
         }).encode()
         self.call("PUT", f"/v2/{name}/manifests/{tag}", manifest, {"Content-Type": MANIFEST})
+        self.blobs[f"{name}:{tag}"] = [f"http://{self.address}/v2/{name}/blobs/{entry['digest']}" for entry in entries]
         return f"{self.address}/{name}:{tag}", sum(entry["size"] for entry in entries)
