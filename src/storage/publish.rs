@@ -65,7 +65,7 @@ impl Store {
         if found.blocks() == 0 || bytes <= free {
             return Ok(());
         }
-        let text = format!("make room for {bytes} bytes: no space left");
+        let text = format!("make room for {bytes} bytes: no space left on device");
         Err(explain_full(self.root(), Error::new(Kind::NoSpace, text)))
     }
 }

@@ -222,7 +222,8 @@ fn malformed_flags() {
         ("-p", "1.2.3:80:80", "1.2.3"),
         ("-p", "9000-9002:80-81", "9000-9002"),
         ("-p", "8080:80/nosuch", "nosuch"),
-        ("-v", "/tmp", "/tmp"),
+        ("-v", ":/tmp", "host directory cannot be empty"),
+        ("-v", "a b:/tmp", "a b"),
         ("-v", "/tmp:relative", "relative"),
         ("-v", "/tmp:/mnt:nosuchoption", "nosuchoption"),
         ("-v", "/tmp:/mnt:ro:rw:z", "/tmp"),
@@ -266,7 +267,7 @@ fn limits_and_names_of_later_versions_are_refused_not_ignored() {
         "--restart=always",
         "--health-cmd=true",
         "--secret=x",
-        "--volume=named:/x",
+        "--volume=named:/x:U",
         "--network=mine",
     ] {
         home.refuses(["run", "--rm", flag, "busybox", "true"], 125, &[]);
@@ -337,7 +338,11 @@ fn a_full_disk() {
     let root = format!("--root={}", store.display());
     let done = home.pod([&root, "pull", "-q", "busybox"]).code(125);
     assert!(
-        done.stderr.lines().count() == 1 && done.stderr.contains("No space left on device"),
+        done.stderr.lines().count() == 1
+            && done
+                .stderr
+                .to_lowercase()
+                .contains("no space left on device"),
         "{done}"
     );
 }
