@@ -3,13 +3,11 @@
 use std::io::Read;
 
 use crate::error::{Error, Result, Tried};
+use crate::volume::is_name;
 
-/// Checks Podman's rule `[a-zA-Z0-9][a-zA-Z0-9_.-]*`; 255 bytes at most, the longest file name.
+/// Refuses what is no name ([`is_name`]).
 pub fn check(name: &str) -> Result<()> {
-    let mut bytes = name.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
-    let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if first && rest && name.len() <= 255 {
+    if is_name(name) {
         return Ok(());
     }
     Err(Error::usage(format!(

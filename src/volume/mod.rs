@@ -240,12 +240,18 @@ impl Volumes {
     }
 }
 
-/// Podman's rule for names; 255 bytes at most, the longest file name.
-pub fn check_name(name: &str) -> Result<()> {
+/// Podman's rule for names of volumes and containers, `[a-zA-Z0-9][a-zA-Z0-9_.-]*`; 255 bytes at most, the longest
+/// file name.
+pub fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
     let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if first && rest && name.len() <= 255 {
+    first && rest && name.len() <= 255
+}
+
+/// Refuses what is no name.
+pub fn check_name(name: &str) -> Result<()> {
+    if is_name(name) {
         return Ok(());
     }
     Err(Error::usage(format!(

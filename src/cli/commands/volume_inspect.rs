@@ -34,7 +34,7 @@ const FIELDS: Fields = Fields {
 /// What `volume inspect` and `volume ls --format json` print.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Document {
+struct Document {
     name: String,
     driver: &'static str,
     mountpoint: String,
@@ -56,7 +56,7 @@ pub struct Document {
 
 impl Document {
     /// `running`: volumes of running containers, one entry a mount.
-    pub fn new(volume: Volume, running: &[String]) -> Self {
+    fn new(volume: Volume, running: &[String]) -> Self {
         let mountpoint = volume.source().display().to_string();
         let record = volume.record;
         Self {
@@ -77,7 +77,7 @@ impl Document {
 }
 
 /// Volumes of running containers, one entry a mount.
-pub fn running(ctx: &Context) -> Result<Vec<String>> {
+fn running(ctx: &Context) -> Result<Vec<String>> {
     let (containers, _) = ctx.containers()?.list()?;
     let up = containers.into_iter().filter(super::stop::is_up);
     Ok(up
@@ -108,20 +108,31 @@ pub fn run(args: &VolumeInspectArgs, ctx: &Context, out: &mut Printer) -> Outcom
             .filter_map(|name| failures.keep(volumes.find(name)))
             .collect(),
     };
+    show(found, &format, false, ctx, out)?;
+    exit::all(failures)
+}
+
+/// Prints volumes in the format that was asked for.
+pub fn show(
+    volumes: Vec<Volume>,
+    format: &Format,
+    heading: bool,
+    ctx: &Context,
+    out: &mut Printer,
+) -> Result<()> {
     let running = running(ctx)?;
-    let found: Vec<Document> = found
+    let found: Vec<Document> = volumes
         .into_iter()
         .map(|volume| Document::new(volume, &running))
         .collect();
     match format {
-        Format::Json => out.line(&json::pretty(&found, json::INSPECT)?)?,
+        Format::Json => out.line(&json::pretty(&found, json::INSPECT)?),
         Format::Rows(rows) => {
             let found = found
                 .iter()
                 .map(|one| template::row(one, Vec::new()))
                 .collect::<Result<Vec<_>>>()?;
-            out.text(&rows.render(&found, false)?)?;
+            out.text(&rows.render(&found, heading)?)
         }
     }
-    exit::all(failures)
 }

@@ -2,13 +2,13 @@
 
 use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
-use crate::cli::output::template::{self, Fields, Format, Rows};
-use crate::cli::output::{Printer, json};
+use crate::cli::output::Printer;
+use crate::cli::output::template::{Fields, Format, Rows};
 use crate::cli::usage;
 use crate::cli::volume_filter::Filters;
-use crate::error::{Error, Failures, Result};
+use crate::error::{Error, Failures};
 
-use super::volume_inspect::{Document, running};
+use super::volume_inspect::show;
 
 #[derive(Debug, clap::Args)]
 pub struct VolumeLsArgs {
@@ -51,20 +51,6 @@ pub fn run(args: &VolumeLsArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     let mut failures = Failures::default();
     broken.into_iter().for_each(|err| failures.push(err));
     found.retain(|volume| filters.admit(volume));
-    let running = running(ctx)?;
-    let found: Vec<Document> = found
-        .into_iter()
-        .map(|volume| Document::new(volume, &running))
-        .collect();
-    match format {
-        Format::Json => out.line(&json::pretty(&found, json::INSPECT)?)?,
-        Format::Rows(rows) => {
-            let found = found
-                .iter()
-                .map(|one| template::row(one, Vec::new()))
-                .collect::<Result<Vec<_>>>()?;
-            out.text(&rows.render(&found, !args.noheading && !args.quiet)?)?;
-        }
-    }
+    show(found, &format, !args.noheading && !args.quiet, ctx, out)?;
     exit::all(failures)
 }
