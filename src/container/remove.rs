@@ -120,7 +120,7 @@ impl Container {
     }
 
     /// Removes what [`Containers::make_volumes`] made for it alone. After the container itself: it needs them no more.
-    pub(super) fn remove_volumes(&self) -> Result<()> {
+    fn remove_volumes(&self) -> Result<()> {
         match self.anonymous_volumes().next() {
             Some(_) => self.engine.volumes().remove_of(&self.record.id),
             None => Ok(()),
@@ -132,7 +132,7 @@ impl Container {
     }
 
     /// The part of a removal that others see: from here on there is no such container and its name is free.
-    pub(super) fn forget(&self) -> Result<()> {
+    fn forget(&self) -> Result<()> {
         self.end_helper();
         for needed in &self.record.dependencies {
             let mark = self
@@ -148,13 +148,6 @@ impl Container {
             let _ = fs::remove_file(path); // the user may have removed it
         }
         self.engine.forget(&self.record.id, Some(&self.record.name))
-    }
-
-    /// Its program changed nothing: what is left to remove is a few empty directories.
-    pub(super) fn is_unchanged(&self) -> bool {
-        let dir = self.dir();
-        let empty = |name| fs::read_dir(dir.join(name)).is_ok_and(|mut dir| dir.next().is_none());
-        self.anonymous_volumes().next().is_none() && empty("upper")
     }
 
     fn check_dependents(&self) -> Result<()> {

@@ -283,20 +283,13 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     let mut unsynced = None;
     let kept = fs::remove_file(run_dir.join(RESTARTING)).is_ok();
     if record.request.auto_remove && !kept {
-        // Before the exit status goes out: when `run --rm` returns, there is no such container and its space is free.
-        // A few empty directories may outlast that by the time it takes to remove them; a sweep knows by the lock
-        // that we are at it.
+        // Before the exit status goes out: `run --rm` that has returned leaves nothing.
         let container = super::engine::Container {
             record: record.clone(),
             state,
             engine: engine.clone(),
         };
-        let _ = container.forget(); // the next listing sweeps what stays
-        if container.is_unchanged() {
-            pump.finish(code);
-        }
-        let _ = engine.remove_rest(&record.id, lock);
-        let _ = container.remove_volumes();
+        let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
     } else {
         state.stopped_by_user = fs::remove_file(run_dir.join("stopped")).is_ok();
         state.status = Status::Exited;
