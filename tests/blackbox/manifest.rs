@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::process::tool;
 use crate::support::proxy::{Proxy, Spoil, count};
 use crate::support::registry::Registry;
-use crate::support::{TestHome, images, make_scratch};
+use crate::support::{Scratch, TestHome, images};
 
 const INSECURE: &str = "--tls-verify=false";
 
@@ -191,7 +191,7 @@ fn a_list_is_pushed_with_images_from_here_and_from_elsewhere() {
     let asked = proxy.take();
     assert_eq!(count(&asked, "PUT", "/manifests/"), 3, "{asked:?}");
     // All of it is there, whole, as others see it.
-    let dir = make_scratch("list");
+    let dir = Scratch::new("list");
     tool([
         "skopeo",
         "copy",
@@ -213,7 +213,6 @@ fn a_list_is_pushed_with_images_from_here_and_from_elsewhere() {
         &dir.join("manifest.json").display().to_string(),
     ]);
     assert_eq!(digest, format!("sha256:{}", &sum[..64]));
-    fs::remove_dir_all(&dir).unwrap();
     // Pulled from there it is this host's image.
     let id = home.pod(["images", "-q", "--no-trunc", "busybox"]).ok();
     let pulled = home.pod(["pull", "-q", INSECURE, &to]).ok();
@@ -251,7 +250,7 @@ fn every_image_of_an_index_is_added_with_all() {
     let to = format!("{}/each", registry.address());
     home.pod(["push", "-q", "--all", INSECURE, "each", &to])
         .ok();
-    let dir = make_scratch("each");
+    let dir = Scratch::new("each");
     tool([
         "skopeo",
         "copy",
@@ -262,7 +261,6 @@ fn every_image_of_an_index_is_added_with_all() {
         &format!("docker://{to}"),
         &format!("dir:{}", dir.display()),
     ]);
-    fs::remove_dir_all(&dir).unwrap();
     home.pod(["manifest", "rm", "one", "each"]).ok();
 }
 

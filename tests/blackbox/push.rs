@@ -1,7 +1,6 @@
 //! `push`: what arrives is what was here, other tools read it, nothing is sent twice, and what breaks is mended.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -9,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::support::process::{run, tool};
 use crate::support::proxy::{Proxy, Spoil, count};
 use crate::support::registry::{Guard, Registry};
-use crate::support::{TestHome, images, make_scratch};
+use crate::support::{Scratch, TestHome, images};
 
 const INSECURE: &str = "--tls-verify=false";
 
@@ -97,8 +96,8 @@ fn manifest(name: &str) -> Value {
 }
 
 /// Copies an image by skopeo, which checks all digests, and returns the directory.
-fn copied(name: &str) -> PathBuf {
-    let dir = make_scratch("copied");
+fn copied(name: &str) -> Scratch {
+    let dir = Scratch::new("copied");
     let to = format!("dir:{}", dir.display());
     tool([
         "skopeo",
@@ -346,7 +345,7 @@ fn other_tools_read_what_was_pushed() {
     let registry = Registry::start();
     let to = format!("{}/made:1", registry.address());
     home.pod(["push", INSECURE, &name, &to]).ok();
-    let scratch = make_scratch("tools");
+    let scratch = Scratch::new("tools");
     let at = |part: &str| scratch.join(part).display().to_string();
     // podman and buildah share a store of their own.
     let store = [

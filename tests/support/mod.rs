@@ -420,6 +420,29 @@ pub fn make_scratch(kind: &str) -> PathBuf {
     unreachable!()
 }
 
+/// [`make_scratch`]'s directory, removed when the test ends.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(kind: &str) -> Self {
+        Self(make_scratch(kind))
+    }
+}
+
+impl std::ops::Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // `scripts/test` finds what stays
+    }
+}
+
 /// The binary under test at a place every user can reach; the build directory often is not.
 ///
 /// `POD_TEST_BINARY` names another one, such as the static release build.
