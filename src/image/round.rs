@@ -353,13 +353,14 @@ impl BlobSink for Sink<'_> {
         let arrival = &mut *self.0.borrow_mut();
         let staged = arrival.staged.take().ok_or_else(finished)?;
         let ready = staged.finish(Some(arrival.layer.size))?;
+        let size = ready.size();
+        arrival.ready = Some(ready); // known before anything fails, so that it is removed then
         for feed in arrival.feeds.drain(..) {
-            if let Err(err) = feed.complete(ready.size()) {
+            if let Err(err) = feed.complete(size) {
                 arrival.unpacker_gone = true;
                 return Err(err);
             }
         }
-        arrival.ready = Some(ready);
         Ok(())
     }
 }
