@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::state::{self, Durable, Lock};
 
 use super::clock;
+use super::end::{Asked, End, EndedBy};
 use super::engine::{Container, Containers, make_dir};
 use super::record::{State, Status};
 
@@ -149,10 +150,20 @@ impl Container {
     fn record_death(&mut self) -> Result<()> {
         self.end_helper();
         self.state.status = Status::Exited;
-        self.state.pid = 0;
+        let pid = std::mem::take(&mut self.state.pid);
         self.state.exit_code = UNKNOWN_EXIT;
         self.state.finished_at = Some(clock::now());
         "monitor died".clone_into(&mut self.state.error);
+        let by = match self.state.boot_id == boot_id() {
+            true => EndedBy::MonitorDied,
+            false => EndedBy::Reboot,
+        };
+        self.state.end = Some(End {
+            by,
+            pid,
+            asked: Asked::take(&self.run_dir()),
+            ..End::default()
+        });
         state::save(&self.dir().join("state.json"), &self.state, Durable::No)
     }
 

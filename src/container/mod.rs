@@ -11,6 +11,7 @@ pub mod commit;
 mod create;
 pub mod detach;
 mod draft;
+pub mod end;
 mod engine;
 mod exec;
 mod files;

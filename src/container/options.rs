@@ -63,6 +63,8 @@ pub enum RunOutcome {
 pub struct StopOptions {
     /// Replaces the container's stop timeout; zero kills at once.
     pub grace: Option<Duration>,
+    /// What asks for it, for `why`: `stop` unless said otherwise.
+    pub command: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

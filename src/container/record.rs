@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
 use crate::userns::map::IdMaps;
 
+use super::end::End;
 use super::request::{CreateRequest, MountOptions, NamespaceMode};
 
 pub const VERSION: u32 = 1;
@@ -145,9 +146,15 @@ pub struct State {
     pub finished_at: Option<String>,
     /// Why the last start failed, or `monitor died`.
     pub error: String,
+    /// Its remedy.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error_hint: String,
     pub stopped_by_user: bool,
     pub net: NetStatus,
     /// Pid of pasta or slirp4netns.
     pub helper_pid: i32,
     pub helper_start: u64,
+    /// Of the last run that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
 }

@@ -57,7 +57,10 @@ impl Container {
                     ));
                 }
                 let grace = options.grace.unwrap_or_default();
-                me.stop(&StopOptions { grace: Some(grace) })?;
+                me.stop(&StopOptions {
+                    grace: Some(grace),
+                    command: Some("rm"),
+                })?;
                 if !me.refresh()? {
                     return Ok(());
                 }
@@ -233,7 +236,7 @@ impl Containers {
             "hostname",
             "resolv.conf",
             ".containerenv",
-            "stopped",
+            "asked",
             "restarting",
             "lock",
         ] {

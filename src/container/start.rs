@@ -18,6 +18,7 @@ use crate::sys::process::Forked;
 use super::attach::wants;
 use super::client::{Connection, Signals, send_size, terminal_size};
 use super::create::{Claim, make_open_dir};
+use super::end::Asked;
 use super::engine::{Container, Containers, make_dir};
 use super::files;
 use super::monitor::{self, Job};
@@ -82,6 +83,7 @@ impl Container {
             _ => return me.join_running(options),
         };
         me.state = me.engine.load_state(&me.record.id)?;
+        drop(Asked::take(&me.run_dir())); // of a stop that came too late for the last run
         me.renew_volatile()?;
         me.engine.check_volumes(&me.record)?;
         let plan = me.engine.plan(&me.record)?;

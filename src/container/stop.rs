@@ -6,6 +6,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::error::{Error, Kind, Result, Tried};
 
+use super::end::Asked;
 use super::engine::Container;
 use super::options::{KillOptions, StopOptions, StopReport, WaitCondition};
 use super::record::Status;
@@ -30,7 +31,12 @@ impl Container {
             .grace
             .unwrap_or(Duration::from_secs(me.record.stop_timeout.into()));
         let mut watch = me.watch()?;
-        me.note_stop();
+        let command = options.command.unwrap_or("stop");
+        let first = match grace.is_zero() {
+            true => libc::SIGKILL,
+            false => me.record.stop_signal,
+        };
+        Asked::now(command, first).leave(&me.run_dir());
         let mut seen = Seen::TimedOut;
         if !grace.is_zero() {
             me.signal(me.record.stop_signal)?;
@@ -44,6 +50,9 @@ impl Container {
                     me.record.name,
                     grace.as_secs()
                 ));
+            }
+            if !grace.is_zero() {
+                Asked::now(command, libc::SIGKILL).leave(&me.run_dir());
             }
             me.signal(libc::SIGKILL)?;
             seen = watch.wait(Some(AFTER_KILL))?;
@@ -84,6 +93,7 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("kill"));
         }
+        Asked::now("kill", options.signal).leave(&me.run_dir());
         if options.signal != libc::SIGKILL {
             return me.signal(options.signal);
         }
@@ -130,11 +140,6 @@ impl Container {
                 return Ok(me.state.exit_code); // removed: nothing will ever change
             }
         }
-    }
-
-    /// Says that the user wants the end, for `inspect`. The monitor keeps the file at its end.
-    fn note_stop(&self) {
-        let _ = std::fs::write(self.run_dir().join("stopped"), b"");
     }
 
     /// To the container's first process; none is fine, it is what most signals are for.

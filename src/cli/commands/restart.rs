@@ -46,6 +46,7 @@ pub fn run(args: &RestartArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         filters: &args.filter,
     };
     let options = StopOptions {
+        command: Some("restart"),
         grace: args.time.map(grace),
     };
     let mut failures = Failures::default();

@@ -46,6 +46,7 @@ pub fn run(args: &StopArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         filters: &args.filter,
     };
     let options = StopOptions {
+        command: None,
         grace: args.time.map(grace),
     };
     let by_filter = args.all || !args.filter.is_empty();

@@ -27,6 +27,7 @@ use crate::state::{self, Durable, Lock};
 use crate::sys;
 
 use super::clock;
+use super::end::Asked;
 use super::engine::Containers;
 use super::liveness::{boot_id, machine_id, start_time};
 use super::protocol::{self, FrameKind, Wants};
@@ -38,7 +39,7 @@ use super::watch::{address_below, open_dir};
 use clients::Client;
 use log::LogFile;
 pub(super) use pump::{END_OF_TRANSMISSION, never_block, resize};
-use pump::{Ended, Ends, Pump};
+use pump::{Ends, Pump};
 
 /// Exit status of a container that `--timeout` ended (Podman's).
 const TIMED_OUT: i32 = 255;
@@ -100,6 +101,7 @@ fn live(mut job: Job<'_>) -> Result<()> {
             if !fresh {
                 let failed = State {
                     error: err.to_string(),
+                    error_hint: err.remedy().unwrap_or_default().to_owned(),
                     ..before
                 };
                 // The start has failed already, and the starter hears of that.
@@ -252,6 +254,7 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
         listener,
         log,
     } = started;
+    let running_pid = running.pid.as_raw();
     starter.send(FrameKind::Started, &running.pid.as_raw().to_le_bytes());
     let signals = own_signals()?;
     let ends = Ends {
@@ -263,6 +266,7 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     ends.never_block()?;
     let mut pump = Pump::new(running.pid, ends, signals);
     pump.clients.push(starter);
+    pump.helper = state.helper_pid;
     pump.listener = listener;
     pump.log = log;
     pump.deadline = record
@@ -276,8 +280,10 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     let ended = pump.run();
 
     helper.stop();
-    let Ended { code, timed_out } = ended;
-    let code = if timed_out { TIMED_OUT } else { code };
+    let code = match ended.timed_out {
+        true => TIMED_OUT,
+        false => ended.code,
+    };
     let run_dir = engine.run_dir(&record.id);
     pump.listener = None;
     let mut unsynced = None;
@@ -291,7 +297,9 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
         };
         let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
     } else {
-        state.stopped_by_user = fs::remove_file(run_dir.join("stopped")).is_ok();
+        let asked = Asked::take(&run_dir);
+        state.stopped_by_user = asked.as_ref().is_some_and(Asked::wants_the_end);
+        state.end = Some(ended.end(running_pid, asked));
         state.status = Status::Exited;
         state.pid = 0;
         state.helper_pid = 0;

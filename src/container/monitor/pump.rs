@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{WaitOptions, WaitStatus, wait};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::error::{Result, Tried};
 use crate::sys;
 
+use super::super::end::{Asked, End, EndedBy};
 use super::super::pending;
 use super::super::protocol::FrameKind;
 use super::clients::{Client, Input};
@@ -23,6 +24,9 @@ use super::log::{LogFile, Stream};
 
 /// Bytes of input kept for a container that does not read; more stays in the clients' sockets.
 const STDIN_LIMIT: usize = 64 * 1024;
+
+/// Bit of a wait status (`wait(2)`, WCOREDUMP).
+const CORE_DUMPED: i32 = 0x80;
 
 /// Our ends of the container's stdio.
 #[derive(Debug, Default)]
@@ -50,12 +54,40 @@ impl Ends {
 /// How the container's first process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
+    /// As a shell shows it.
     pub code: i32,
+    /// What killed it; 0: it exited.
+    pub signal: i32,
+    pub core: bool,
     pub timed_out: bool,
+    /// The network helper ended before.
+    pub helper_died: bool,
+}
+
+impl Ended {
+    /// For the container's state.
+    pub fn end(&self, pid: i32, asked: Option<Asked>) -> End {
+        let by = match self.timed_out {
+            true => EndedBy::Timeout,
+            false => EndedBy::Itself,
+        };
+        End {
+            by,
+            pid,
+            signal: self.signal,
+            core: self.core,
+            asked,
+            helper_died: self.helper_died,
+            ..End::default()
+        }
+        .explained()
+    }
 }
 
 pub struct Pump {
     pub init: Pid,
+    /// Pid of the network helper; 0: there is none.
+    pub helper: i32,
     pub ends: Ends,
     pub clients: Vec<Client>,
     /// The attach socket; `None` when it could not be made.
@@ -70,6 +102,7 @@ pub struct Pump {
     input: Vec<u8>,
     input_ends: bool,
     child_died: bool,
+    helper_died: bool,
 }
 
 /// What a polled descriptor is.
@@ -88,6 +121,7 @@ impl Pump {
     pub fn new(init: Pid, ends: Ends, signals: SignalFd) -> Self {
         Self {
             init,
+            helper: 0,
             ends,
             clients: Vec::new(),
             listener: None,
@@ -98,6 +132,7 @@ impl Pump {
             input: Vec::new(),
             input_ends: false,
             child_died: false,
+            helper_died: false,
         }
     }
 
@@ -118,10 +153,17 @@ impl Pump {
         self.child_died = true;
         loop {
             if std::mem::take(&mut self.child_died)
-                && let Some(code) = self.reap()
+                && let Some(status) = self.reap()
             {
                 self.drain();
-                return Ended { code, timed_out };
+                let signal = status.terminating_signal().unwrap_or(0);
+                return Ended {
+                    code: status.exit_status().unwrap_or(128 + signal),
+                    signal,
+                    core: signal != 0 && status.as_raw() & CORE_DUMPED != 0,
+                    timed_out,
+                    helper_died: self.helper_died,
+                };
             }
             let now = Instant::now();
             if self.deadline.is_some_and(|limit| now >= limit) {
@@ -364,18 +406,22 @@ impl Pump {
         self.ends = Ends::default();
     }
 
-    /// Collects every dead child; the exit status a shell would show when the container's first process is among them.
-    fn reap(&self) -> Option<i32> {
-        let mut code = None;
+    /// Collects every dead child; the status of the container's first process when that is among them.
+    ///
+    /// Not by nix, for which a process that a real-time signal killed has no status.
+    fn reap(&mut self) -> Option<WaitStatus> {
+        let mut found = None;
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) if pid == self.init => code = Some(status),
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.init => {
-                    code = Some(128 + signal as i32)
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    let pid = pid.as_raw_nonzero().get();
+                    if pid == self.init.as_raw() {
+                        found = Some(status);
+                    }
+                    self.helper_died |= pid == self.helper && found.is_none();
                 }
-                Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return code,
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                Err(_) => return code,
+                Err(Errno::INTR) => {}
+                Ok(None) | Err(_) => return found,
             }
         }
     }
