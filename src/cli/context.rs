@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config;
 use crate::container::Containers;
+use crate::container::events::Backend;
 use crate::error::Result;
 use crate::image::Images;
 use crate::rootless::dirs::Dirs;
@@ -137,7 +138,13 @@ impl Context {
 
     pub fn containers(&self) -> Result<&Containers> {
         get(&self.containers, || {
-            Ok(Containers::new(self.dirs()?, self.identity()?))
+            let containers = Containers::new(self.dirs()?, self.identity()?);
+            let flag = self.globals.events_backend.as_deref();
+            // Read already, or needed to know; else the first event has it read.
+            Ok(match (self.config.get(), flag) {
+                (None, None) => containers,
+                _ => containers.with_events(Backend::choose(flag, self.config()?, self.dirs()?)?),
+            })
         })
     }
 }

@@ -66,6 +66,10 @@ pub struct Containers {
     pub compression_format: Option<String>,
     pub compression_level: Option<i64>,
     pub detach_keys: Option<String>,
+    pub events_logger: Option<String>,
+    pub events_logfile_path: Option<PathBuf>,
+    /// Bytes; zero and less: the built-in size.
+    pub events_logfile_max_size: Option<u64>,
     /// Environment of `pod` itself, `NAME=value`; refused.
     pub engine_env: Vec<String>,
     /// Where pasta and slirp4netns are looked for before PATH.
@@ -194,10 +198,19 @@ impl Containers {
         for (key, to) in [
             ("compression_format", &mut self.compression_format),
             ("detach_keys", &mut self.detach_keys),
+            ("events_logger", &mut self.events_logger),
             ("pull_policy", &mut self.pull_policy),
             ("retry_delay", &mut self.retry_delay),
         ] {
             set(to, section.string(key)?);
+        }
+        let path = section.string("events_logfile_path")?;
+        set(
+            &mut self.events_logfile_path,
+            path.filter(|path| !path.is_empty()).map(PathBuf::from),
+        );
+        if let Some(bytes) = section.size("events_logfile_max_size")? {
+            self.events_logfile_max_size = Some(bytes);
         }
         set(
             &mut self.compression_level,

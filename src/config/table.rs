@@ -132,6 +132,20 @@ impl<'a> Section<'a> {
             .transpose()
     }
 
+    /// Bytes: a whole number, or text with a binary unit (`512k`, `1mb`). Negative: 0.
+    pub fn size(&self, key: &str) -> Result<Option<u64>> {
+        let bytes = match self.get(key) {
+            None => return Ok(None),
+            Some(Value::Integer(number)) => Some(u64::try_from(*number).unwrap_or(0)),
+            Some(Value::String(text)) => size(text),
+            Some(_) => None,
+        };
+        match (bytes, self.get(key)) {
+            (None, Some(other)) => Err(self.wrong(key, "a size such as 1m", other)),
+            (bytes, _) => Ok(bytes),
+        }
+    }
+
     pub fn list(&self, key: &str) -> Result<Option<List>> {
         let Some(value) = self.get(key) else {
             return Ok(None);
@@ -167,6 +181,23 @@ impl<'a> Section<'a> {
     }
 }
 
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().trim_end_matches('b').trim_end_matches('i') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 fn article(value: &Value) -> String {
     match value {
         Value::String(text) => format!("the string {text:?}"),
@@ -182,6 +213,22 @@ fn article(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, want) in [
+            ("7", Some(7)),
+            ("1k", Some(1024)),
+            ("2MiB", Some(2 << 20)),
+            ("3 gb", Some(3 << 30)),
+            ("", None),
+            ("m", None),
+            ("1x", None),
+            ("99999999999999t", None),
+        ] {
+            assert_eq!(size(text), want, "{text}");
+        }
+    }
 
     #[test]
     fn lines_of_comment_are_not_parsed() {

@@ -12,6 +12,7 @@ use crate::storage::Store;
 
 use super::draft::{Draft, name_taken};
 use super::engine::{Container, Containers, make_dir};
+use super::events::{Action, Event};
 use super::liveness::machine_id;
 use super::names;
 use super::options::RemoveOptions;
@@ -40,6 +41,7 @@ impl Containers {
         let mut claim = self.claim(&mut draft)?;
         claim.publish(&draft.record, Durable::Yes)?;
         drop(claim.commit());
+        self.emit(&Event::container(Action::Create, &draft.record));
         Ok(Container {
             record: draft.record,
             state: State::default(),

@@ -7,6 +7,7 @@ use crate::rootless::dirs::Dirs;
 use crate::rootless::identity::Identity;
 use crate::state;
 
+use super::events::Events;
 use super::record::{Record, State, VERSION};
 
 /// All containers of a store. Making one touches nothing.
@@ -14,6 +15,7 @@ use super::record::{Record, State, VERSION};
 pub struct Containers {
     pub(super) dirs: Dirs,
     pub(super) me: Identity,
+    pub(super) events: Events,
 }
 
 /// One container as it was when it was looked up; methods look again where it matters.
@@ -30,6 +32,7 @@ impl Containers {
         Self {
             dirs: dirs.clone(),
             me: me.clone(),
+            events: Events::default(),
         }
     }
 

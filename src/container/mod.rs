@@ -13,6 +13,7 @@ pub mod detach;
 mod draft;
 pub mod end;
 mod engine;
+pub mod events;
 mod exec;
 mod files;
 pub mod inspect;

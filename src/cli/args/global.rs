@@ -31,6 +31,9 @@ pub struct GlobalArgs {
     /// Show messages of this level and above: trace, debug, info, warn, error, fatal, panic
     #[arg(long, value_name = "LEVEL", value_parser = LogLevel::parse, hide = true)]
     log_level: Option<LogLevel>,
+    /// Where events are written: file or none
+    #[arg(long, value_name = "BACKEND", hide = true)]
+    pub events_backend: Option<String>,
     #[command(flatten)]
     _refused: RefusedGlobals,
 }
@@ -76,7 +79,6 @@ const REFUSED: &[Later] = &[
     Later::value("config"),
     Later::value("conmon"),
     Later::unless("connection", &[""]),
-    Later::unless("events-backend", &["none"]),
     Later::value("hooks-dir"),
     Later::unless("identity", &[""]),
     Later::value("module"),
@@ -99,13 +101,14 @@ const REFUSED: &[Later] = &[
 ];
 
 /// Global flags that take a value and have an effect; [`split`] must know where a value ends.
-const VALUES: [&str; 6] = [
+const VALUES: [&str; 7] = [
     "root",
     "runroot",
     "imagestore",
     "storage-opt",
     "storage-driver",
     "log-level",
+    "events-backend",
 ];
 
 refused! {
