@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::error::Result;
 use crate::image::{BlobKind, Event, Progress, Silent};
 use crate::storage::Digest;
 
 use super::output::{self, escape};
+use super::prompt;
 
 /// Refreshes a second: more only costs the puller time.
 const RATE: u8 = 10;
@@ -34,6 +36,18 @@ impl Progress for Quiet {
             Event::Warning { text } => output::warn(text),
             other => self.0.event(other),
         }
+    }
+
+    fn choose(&mut self, names: &[String]) -> Result<Option<usize>> {
+        choose(names)
+    }
+}
+
+/// Asks on the terminal, where stdin and stderr are one.
+fn choose(names: &[String]) -> Result<Option<usize>> {
+    match std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        true => prompt::choice("Please select an image:", names).map(Some),
+        false => Ok(None),
     }
 }
 
@@ -184,6 +198,10 @@ impl Progress for Bars {
                 }
             }
         }
+    }
+
+    fn choose(&mut self, names: &[String]) -> Result<Option<usize>> {
+        self.all.suspend(|| choose(names))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::output::escape;
 use crate::error::{Error, Kind, Result, Tried};
 
 /// Longest answer.
@@ -13,10 +14,38 @@ const LONGEST: usize = 16 * 1024;
 pub fn line(what: &str, default: Option<&str>) -> Result<String> {
     let shown = default.map_or(String::new(), |default| format!(" ({default})"));
     ask(&format!("{what}{shown}: "));
-    let tried = || format!("reading {}", what.to_lowercase());
+    let text = answer(|| format!("reading {}", what.to_lowercase()))?;
+    Ok(match (text.as_str(), default) {
+        ("", Some(default)) => default.to_owned(),
+        _ => text,
+    })
+}
+
+/// Asks which of `options` is meant, until one is named; an empty answer is the first. On stderr: what a script
+/// reads from stdout stays clean.
+pub fn choice(question: &str, options: &[String]) -> Result<usize> {
+    let mut stderr = io::stderr().lock();
+    let mut list = format!("{question}\n");
+    for (number, option) in options.iter().enumerate() {
+        list.push_str(&format!("  {}) {}\n", number + 1, escape::line(option)));
+    }
+    let _ = stderr.write_all(list.as_bytes()); // who does not see the question can still answer
+    loop {
+        let _ = write!(stderr, "Number (1): ");
+        let text = answer(|| "reading the choice".to_owned())?;
+        match text.parse::<usize>() {
+            _ if text.is_empty() => return Ok(0),
+            Ok(number) if (1..=options.len()).contains(&number) => return Ok(number - 1),
+            _ => {}
+        }
+    }
+}
+
+/// A line of stdin without the blanks around it.
+fn answer(tried: impl Fn() -> String) -> Result<String> {
     let mut text = Vec::new();
     loop {
-        match byte().tried(tried)? {
+        match byte().tried(&tried)? {
             None if text.is_empty() => {
                 return Err(Error::new(Kind::Usage, format!("{}: EOF", tried())));
             }
@@ -25,11 +54,7 @@ pub fn line(what: &str, default: Option<&str>) -> Result<String> {
             Some(byte) => text.push(byte),
         }
     }
-    let text = String::from_utf8_lossy(&text).trim().to_owned();
-    Ok(match (text.as_str(), default) {
-        ("", Some(default)) => default.to_owned(),
-        _ => text,
-    })
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// Asks for a secret on the terminal. Without one it fails: a secret in a pipe has its own flag.

@@ -19,11 +19,12 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::dirs;
 use crate::rootless::identity::Identity;
+use crate::state::{Durable, Lock, replace};
 
 /// The merged configuration.
 #[derive(Debug, Clone, Default)]
@@ -98,8 +99,11 @@ pub enum ShortName {
     Search(Vec<String>),
     /// Nothing is configured: Docker Hub.
     Default,
-    /// Several registries, and `enforcing` wants the user to choose.
-    Ask(Vec<String>),
+    /// Several registries: the user chooses. Where there is no terminal they are asked in turn, but for `enforced`.
+    Ask {
+        registries: Vec<String>,
+        enforced: bool,
+    },
 }
 
 /// One place that can serve an image.
@@ -117,11 +121,10 @@ impl Registries {
     pub fn load(me: &Identity) -> Result<Self> {
         let user = dirs::config_home(me).ok().map(|dir| dir.join("containers"));
         let mut merged = Self::default();
-        if let Some(cache) = cache_home(me) {
-            let path = cache.join("containers/short-name-aliases.conf");
-            if let Some(text) = read(&path)? {
-                merged.merge(parse(&text, &path)?, &path)?;
-            }
+        if let Some(path) = chosen_aliases(me)
+            && let Some(text) = read(&path)?
+        {
+            merged.merge(parse(&text, &path)?, &path)?;
         }
         let explicit =
             std::env::var_os("CONTAINERS_REGISTRIES_CONF").filter(|path| !path.is_empty());
@@ -269,8 +272,13 @@ impl Registries {
             )
             .hint("give the full name, such as docker.io/library/NAME, or set unqualified-search-registries in registries.conf")),
             Some([one]) => Ok(ShortName::Search(vec![one.clone()])),
-            Some(many) if self.mode == ShortNameMode::Enforcing => Ok(ShortName::Ask(many.to_vec())),
-            Some(many) => Ok(ShortName::Search(many.to_vec())),
+            Some(many) if self.mode == ShortNameMode::Disabled => {
+                Ok(ShortName::Search(many.to_vec()))
+            }
+            Some(many) => Ok(ShortName::Ask {
+                registries: many.to_vec(),
+                enforced: self.mode == ShortNameMode::Enforcing,
+            }),
         }
     }
 
@@ -426,6 +434,37 @@ fn drop_ins(dir: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Writes down that the user chose `target` (`registry/repository`) for `short`, so that it is not asked again.
+///
+/// The file is Podman's too, and locked as it locks it.
+pub fn remember_alias(me: &Identity, short: &str, target: &str) -> Result<()> {
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(default)]
+    struct Chosen {
+        aliases: BTreeMap<String, String>,
+    }
+    let Some(path) = chosen_aliases(me) else {
+        return Ok(());
+    };
+    let tried = || format!("write the alias of \"{short}\" to \"{}\"", path.display());
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(parent).tried(tried)?;
+    let _lock = Lock::exclusive(&path.with_extension("conf.lock"))?;
+    let mut chosen = Chosen::default();
+    if let Some(text) = read(&path)? {
+        chosen = toml::from_str(&text)
+            .map_err(|err| Error::new(Kind::Corrupt, format!("{}: {}", tried(), err.message())))?;
+    }
+    chosen.aliases.insert(short.to_owned(), target.to_owned());
+    let text = toml::to_string(&chosen)
+        .map_err(|err| Error::new(Kind::System, format!("{}: {err}", tried())))?;
+    replace(&path, text.as_bytes(), Durable::No, tried)
+}
+
+fn chosen_aliases(me: &Identity) -> Option<PathBuf> {
+    Some(cache_home(me)?.join("containers/short-name-aliases.conf"))
 }
 
 fn cache_home(me: &Identity) -> Option<PathBuf> {

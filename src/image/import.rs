@@ -4,7 +4,7 @@
 //! gzip or zstd is kept as it is, as a layer may be; out of xz or bzip2 it is kept plain.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::commit::Nowhere;
 use super::intake::Wanted;
 use super::reference::Reference;
 use super::source::{Document, Incoming, Layer};
-use super::{Event, Image, Images, PlatformRequest, Progress};
+use super::{AccessOptions, Event, Image, Images, PlatformRequest, Progress};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::registry::event::BlobKind;
 use crate::storage::archive::layer_bytes;
@@ -98,6 +98,15 @@ impl Images<'_> {
         let image = self.take_in(&Nowhere, &incoming, &wanted, &mut Told(progress));
         drop(imported.pin);
         image
+    }
+
+    /// What a URL holds, in a file without a name.
+    pub fn download(&self, url: &str) -> Result<File> {
+        let mut file = self.store.scratch()?;
+        self.client(&AccessOptions::default())?
+            .download(url, &mut file)?;
+        file.rewind().tried(|| "read what was downloaded")?;
+        Ok(file)
     }
 
     fn import_layer(&self, archive: File) -> Result<Imported> {

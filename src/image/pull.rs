@@ -10,7 +10,7 @@ use super::reference::{Name, Reference};
 use super::source::{ImageSource, Incoming};
 use super::transport::{self, Transport};
 use super::{Event, Image, Images, Platform, Progress, PullOptions, PullPolicy, access, resolve};
-use crate::config::registries::{Endpoint, Registries};
+use crate::config::registries::{Endpoint, Registries, remember_alias};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{BlobJob, Client, Remote, Source};
 use crate::storage::Digest;
@@ -96,7 +96,11 @@ impl Images<'_> {
             other => return self.pull_files(&other, options, progress),
         };
         let registries = Registries::load(self.identity)?;
-        let (candidates, why) = resolve::candidates(&registries, &name)?;
+        let chosen = resolve::choose(&registries, &name, progress)?;
+        let (candidates, why) = match &chosen {
+            Some(chosen) => (vec![chosen.clone()], None),
+            None => resolve::candidates(&registries, &name)?,
+        };
         if let Some(why) = &why {
             progress.event(&Event::Resolved { name: text, why });
         }
@@ -107,7 +111,16 @@ impl Images<'_> {
             let shown = reference.to_string();
             progress.event(&Event::Trying { from: &shown });
             match self.pull_reference(&registries, &reference, options, progress) {
-                Ok(image) => return Ok(image),
+                Ok(image) => {
+                    if chosen.is_some()
+                        && let Err(err) =
+                            remember_alias(self.identity, name.repository(), &reference.name())
+                    {
+                        let text = err.to_string(); // it is asked again next time
+                        progress.event(&Event::Warning { text: &text });
+                    }
+                    return Ok(image);
+                }
                 Err(err) => {
                     let err = err.context(format!("pull {shown}"));
                     if candidates.peek().is_some() {

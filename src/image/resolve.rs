@@ -1,5 +1,6 @@
 //! Short names: what a pull of `nginx` fetches.
 
+use super::Progress;
 use super::reference::{DOCKER_HUB, Name, Reference};
 use crate::config::registries::{Registries, ShortName};
 use crate::error::{Error, Result};
@@ -32,13 +33,7 @@ pub(super) fn candidates(
             );
             Ok((vec![name.with_alias(&alias)], Some(why)))
         }
-        ShortName::Search(registries) => {
-            let why = format!(
-                "Resolving \"{}\" using unqualified-search registries (registries.conf)",
-                name.repository()
-            );
-            Ok((qualify(name, &registries)?, Some(why)))
-        }
+        ShortName::Search(registries) => Ok((qualify(name, &registries)?, Some(searching(name)))),
         ShortName::Default => {
             let why = format!(
                 "Resolving \"{}\" using Docker Hub (no unqualified-search-registries in registries.conf)",
@@ -46,11 +41,12 @@ pub(super) fn candidates(
             );
             Ok((vec![name.qualify(DOCKER_HUB)], Some(why)))
         }
-        ShortName::Ask(registries) => {
-            let names: Vec<String> = qualify(name, &registries)?
-                .iter()
-                .map(Reference::to_string)
-                .collect();
+        ShortName::Ask {
+            registries,
+            enforced: false,
+        } => Ok((qualify(name, &registries)?, Some(searching(name)))),
+        ShortName::Ask { registries, .. } => {
+            let names = shown(&qualify(name, &registries)?);
             Err(Error::usage(format!(
                 "short-name resolution enforced but several registries may have \"{}\": {}",
                 name.repository(),
@@ -59,6 +55,37 @@ pub(super) fn candidates(
             .hint("give one of these names, or an alias in registries.conf"))
         }
     }
+}
+
+/// Lets the user choose where several registries may have a short name (containers-registries.conf(5), short-name-mode).
+/// `None`: there is no choice, or nobody to make it.
+pub(super) fn choose(
+    registries: &Registries,
+    name: &Name,
+    progress: &mut dyn Progress,
+) -> Result<Option<Reference>> {
+    if !name.is_short() {
+        return Ok(None);
+    }
+    let ShortName::Ask { registries, .. } = registries.short_name(name.repository())? else {
+        return Ok(None);
+    };
+    let mut names = qualify(name, &registries)?;
+    let chosen = progress.choose(&shown(&names))?;
+    Ok(chosen
+        .filter(|number| *number < names.len())
+        .map(|number| names.swap_remove(number)))
+}
+
+fn searching(name: &Name) -> String {
+    format!(
+        "Resolving \"{}\" using unqualified-search registries (registries.conf)",
+        name.repository()
+    )
+}
+
+fn shown(names: &[Reference]) -> Vec<String> {
+    names.iter().map(Reference::to_string).collect()
 }
 
 fn qualify(name: &Name, registries: &[String]) -> Result<Vec<Reference>> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::Result;
 use crate::state::digest::Digest;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,11 @@ pub enum Event<'a> {
 /// Receives the events of a pull, on the thread that pulls.
 pub trait Progress {
     fn event(&mut self, event: &Event<'_>);
+
+    /// Asks which of `names` is meant; `None` where there is nobody to ask.
+    fn choose(&mut self, _names: &[String]) -> Result<Option<usize>> {
+        Ok(None)
+    }
 }
 
 /// `-q`: tells nothing.

@@ -28,6 +28,7 @@ mod tls;
 mod token;
 mod transport;
 mod upload;
+mod web;
 
 pub use blob::{BlobJob, BlobSink};
 pub use client::{Client, ClientSettings, Known, Remote, Seen, Source};

@@ -17,7 +17,7 @@ use crate::config::auth::Credentials;
 use crate::config::registries::Endpoint;
 use crate::error::{Error, Kind, Result};
 
-const MAX_REDIRECTS: usize = 10;
+pub(super) const MAX_REDIRECTS: usize = 10;
 /// Largest token answer or error text that is read.
 pub(super) const MAX_ANSWER: usize = 256 * 1024;
 

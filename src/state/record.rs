@@ -20,8 +20,18 @@ pub fn save<T: Serialize>(path: &Path, record: &T, durable: Durable) -> Result<(
     let mut text = serde_json::to_vec(record)
         .map_err(|err| Error::new(Kind::System, format!("{}: {err}", tried())))?;
     text.push(b'\n');
+    replace(path, &text, durable, tried)
+}
+
+/// Replaces a file of any kind, as [`save`] does.
+pub fn replace(
+    path: &Path,
+    text: &[u8],
+    durable: Durable,
+    tried: impl FnOnce() -> String,
+) -> Result<()> {
     let temporary = temporary_beside(path)?;
-    let done = write_and_rename(&temporary, path, &text, durable);
+    let done = write_and_rename(&temporary, path, text, durable);
     if done.is_err() {
         // The write has failed and is reported; a temporary that cannot be removed either is never read.
         let _ = fs::remove_file(&temporary);

@@ -1,7 +1,10 @@
 //! save, load and import, beside the tools that read and write the same archives.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde_json::Value;
 
@@ -511,7 +514,10 @@ fn imported_archives_run_and_say_what_they_are() {
     for (words, says) in [
         (vec!["import"], "need to give the path to the tarball"),
         (vec!["import", "-c", "FROM x", &shown], "invalid change"),
-        (vec!["import", "http://127.0.0.1/x.tar"], "not available"),
+        (
+            vec!["import", "http://127.0.0.1:1/x.tar"],
+            "download http://127.0.0.1:1/x.tar: connection refused",
+        ),
         (vec!["import", "/nosuch.tar"], "No such file"),
         (vec!["import", "/etc"], "directory"),
     ] {
@@ -552,5 +558,75 @@ fn a_policy_closes_every_door() {
         vec!["run", "--rm", &format!("oci:{}", layout.display()), "true"],
     ] {
         home.refuses(words, 125, &["rejected by policy"]);
+    }
+}
+
+/// Answers every request for a path with what is written for it, until the test ends. Returns the address.
+fn web(answers: Vec<(&'static str, Vec<u8>)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut asked);
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let answer = answers.iter().find(|(known, _)| *known == path);
+            let _ = stream.write_all(answer.map_or(b"", |(_, answer)| answer));
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_url_is_imported_and_a_broken_one_leaves_nothing() {
+    let home = TestHome::new();
+    let tar = Tarball::new().file("x", vec![7; 100_000]).end();
+    let head = |status: &str, more: String| format!("HTTP/1.1 {status}\r\n{more}\r\n").into_bytes();
+    let whole = |tar: &[u8]| {
+        let mut answer = head("200 OK", format!("Content-Length: {}\r\n", tar.len()));
+        answer.extend(tar);
+        answer
+    };
+    let mut torn = whole(&tar);
+    torn.truncate(50_000);
+    let to = |place: &str| {
+        head(
+            "302 Found",
+            format!("Location: {place}\r\nContent-Length: 0\r\n"),
+        )
+    };
+    let at = web(vec![
+        ("/a.tar", whole(&tar)),
+        ("/moved?secret=1", to("/a.tar")),
+        ("/round", to("/round")),
+        ("/file", to("file:///etc/passwd")),
+        ("/torn", torn),
+        (
+            "/gone",
+            head("404 Not Found", "Content-Length: 0\r\n".into()),
+        ),
+        ("/text", whole(&b"this is no archive".repeat(100))),
+    ]);
+    for path in ["a.tar", "moved?secret=1"] {
+        let id = home
+            .pod(["import", "-q", &format!("http://{at}/{path}"), "web:1"])
+            .ok();
+        let size = home
+            .pod(["image", "inspect", "--format", "{{.Size}}", &id])
+            .ok();
+        assert!(size.parse::<u64>().unwrap() >= 100_000, "{size}");
+        home.pod(["rmi", "-f", &id]).ok();
+    }
+    for (path, says) in [
+        ("round", "too many redirects"),
+        ("file", "redirected to where pod does not follow"),
+        ("torn", "download http://"),
+        ("gone", "404 Not Found"),
+        ("text", "archive"),
+    ] {
+        let done = home.refuses(["import", &format!("http://{at}/{path}")], 125, &[says]);
+        assert!(!done.stderr.contains("secret"), "{done}");
     }
 }

@@ -543,3 +543,25 @@ fn compressed_bombs_and_truncated_streams_are_refused() {
         home.pod(["rmi", "localhost/one:1"]).ok();
     }
 }
+
+/// However large an image is, and however many files it has, no process needs more than 64 MiB for it.
+#[test]
+fn memory_does_not_grow_with_the_image() {
+    let home = TestHome::new();
+    let registry = Registry::start();
+    home.trust(&registry.address());
+    let home = home.behind(["prlimit", "--data=67108864"]);
+    let many = (0..40_000).fold(Tarball::new(), |tar, number| {
+        tar.file(&format!("{:0>80}/{number}", number / 500), "")
+    });
+    let large = Tarball::new().file("large", vec![7; 192 << 20]).end();
+    for (name, tar) in [("large", large), ("many", many.end())] {
+        let blob = zstd::bulk::compress(&tar, 1).unwrap();
+        let image = OneLayer::with_diff_id(&blob, &sha256(&tar));
+        for door in ["pull docker://", "load oci-archive"] {
+            let done = enter(&home, door, &image, &registry);
+            assert_eq!(done.code, 0, "{name}: {door}: {done}");
+            home.pod(["rmi", "-a", "-f"]).ok();
+        }
+    }
+}

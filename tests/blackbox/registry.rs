@@ -506,6 +506,29 @@ fn short_names_follow_their_mode() {
     let two = format!("unqualified-search-registries = [\"{down}\", \"{at}\"]\n");
     let alias = format!("[aliases]\n\"mine\" = \"{at}/layers\"\n");
     let names = || home.pod(["images", "--format", "{{.Repository}}"]).ok();
+    // Who sits at a terminal chooses, once: the choice is written down where Podman has it too.
+    for mode in ["enforcing", "permissive"] {
+        conf(&format!("{two}short-name-mode = \"{mode}\"\n"));
+        let mut terminal = home.terminal(["pull", "--retry=0", "plain"]);
+        let list = terminal.wait_for("Number (1): ");
+        assert!(list.contains(&format!("2) {at}/plain:latest")), "{list}");
+        terminal.clear();
+        terminal.send("9\n");
+        terminal.wait_for("Number (1): ");
+        terminal.send("2\n");
+        assert_eq!(terminal.wait().code, 0);
+        assert_eq!(names(), format!("{at}/plain"));
+        home.pod(["rmi", "-a", "-f"]).ok();
+        home.pod(["pull", "-q", "plain"]).ok();
+        let aliases = home.path("home/.cache/containers/short-name-aliases.conf");
+        let written = fs::read_to_string(&aliases).unwrap();
+        assert!(
+            written.contains(&format!("plain = \"{at}/plain\"")),
+            "{written}"
+        );
+        fs::remove_file(aliases).unwrap();
+        home.pod(["rmi", "-a", "-f"]).ok();
+    }
     // Without a terminal nobody can choose.
     conf(&format!("{two}short-name-mode = \"enforcing\"\n"));
     home.refuses(

@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
-use crate::error::{Error, Kind, Result, Tried};
+use crate::error::{Error, Result, Tried};
 use crate::image::PlatformRequest;
 use crate::image::change::Change;
 use crate::image::import::ImportRequest;
@@ -36,7 +36,7 @@ pub struct ImportArgs {
     /// Variant of the architecture
     #[arg(long, value_name = "VARIANT")]
     variant: Option<String>,
-    /// The archive, `-` for standard input, and the image's name
+    /// The archive or its URL, `-` for standard input, and the image's name
     #[arg(value_name = "FILE [NAME]")]
     words: Vec<String>,
 }
@@ -63,7 +63,11 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         architecture: given(&args.arch),
         variant: given(&args.variant),
     };
-    let file = open(path)?;
+    let images = ctx.images()?;
+    let file = match path.starts_with("http://") || path.starts_with("https://") {
+        true => images.download(path)?,
+        false => open(path)?,
+    };
     let found = file.metadata().tried(|| format!("look at \"{path}\""))?;
     if found.is_dir() {
         return Err(Error::usage(format!(
@@ -88,21 +92,12 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         created: &created,
     };
     let mut progress = progress::renderer(args.quiet);
-    let image = ctx.images()?.import(file, &request, &mut *progress)?;
+    let image = images.import(file, &request, &mut *progress)?;
     out.line(&format!("sha256:{}", image.id))?;
     Ok(Status::SUCCESS)
 }
 
 fn open(path: &str) -> Result<File> {
-    if path.starts_with("http://") || path.starts_with("https://") {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "import \"{path}\": fetching from the web is not available in this version of pod"
-            ),
-        )
-        .hint("download it with another program, and give the file or pipe it in as \"-\""));
-    }
     if path == "-" {
         let copy = io::stdin().as_fd().try_clone_to_owned();
         return Ok(File::from(copy.tried(|| "read standard input")?));

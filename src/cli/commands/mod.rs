@@ -334,7 +334,7 @@ pub const COMMANDS: &[Entry] = &[
         ["import", "image import"],
         Images,
         "Make an image of a file system in a tar",
-        "FILE|- [NAME]",
+        "FILE|URL|- [NAME]",
         import::ImportArgs
     ),
     entry!(

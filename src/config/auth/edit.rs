@@ -3,9 +3,7 @@
 //! The file is 0600 and replaced by rename, under a lock on the file itself, so that logins at the same time all
 //! stay. What `credHelpers` or `credsStore` name keeps the secret instead of the file.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -17,7 +15,7 @@ use super::{AuthFiles, FILES, base64, helper, runtime_dir, same_host};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::dirs;
 use crate::rootless::identity::Identity;
-use crate::state::Lock;
+use crate::state::{Durable, Lock, replace};
 
 /// The file that logins go to.
 #[derive(Debug, Clone)]
@@ -292,28 +290,5 @@ fn write(path: &Path, file: &Map<String, Value>) -> Result<()> {
     let mut json = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"\t"));
     file.serialize(&mut json)
         .map_err(|err| Error::new(Kind::System, format!("{}: {err}", tried())))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The lock makes it ours alone; a killed login may have left one.
-    let temporary = path.with_file_name(format!(".{name}.tmp"));
-    let replace = || {
-        if let Err(err) = fs::remove_file(&temporary)
-            && err.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(err);
-        }
-        let mut to = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        to.write_all(&text)?;
-        to.sync_data()?;
-        fs::rename(&temporary, path)?;
-        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
-    };
-    let done = replace();
-    if done.is_err() {
-        let _ = fs::remove_file(&temporary); // the failure itself is reported
-    }
-    done.tried(tried)
+    replace(path, &text, Durable::Yes, tried)
 }

@@ -13,27 +13,36 @@ fn config(files: &[&str]) -> Result<Registries> {
 
 #[test]
 fn short_names_follow_the_configuration() {
-    let search = |names: &[&str]| ShortName::Search(names.iter().map(|s| s.to_string()).collect());
+    let list = |names: &[&str]| names.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+    let ask = |enforced, names: &[&str]| ShortName::Ask {
+        registries: list(names),
+        enforced,
+    };
     let two = "unqualified-search-registries = [\"a.io\", \"b.io\"]\n";
     let alias = "[aliases]\n\"x\" = \"c.io/team/x\"\n";
-    let cases: [(&[&str], &str, Option<ShortName>); 9] = [
+    let cases: [(&[&str], &str, Option<ShortName>); 10] = [
         (&[], "x", Some(ShortName::Default)),
         (&["unqualified-search-registries = []"], "x", None),
         (
             &["unqualified-search-registries = [\"a.io\"]"],
             "x",
-            Some(search(&["a.io"])),
+            Some(ShortName::Search(list(&["a.io"]))),
         ),
-        (&[two], "x", Some(search(&["a.io", "b.io"]))),
+        (&[two], "x", Some(ask(false, &["a.io", "b.io"]))),
+        (
+            &[two, "short-name-mode = \"disabled\""],
+            "x",
+            Some(ShortName::Search(list(&["a.io", "b.io"]))),
+        ),
         (
             &[two, "short-name-mode = \"enforcing\""],
             "x",
-            Some(ShortName::Ask(vec!["a.io".into(), "b.io".into()])),
+            Some(ask(true, &["a.io", "b.io"])),
         ),
         (
             &[two, "unqualified-search-registries = [\"d.io\"]"],
             "x",
-            Some(search(&["d.io"])),
+            Some(ShortName::Search(list(&["d.io"]))),
         ),
         (
             &[two, alias],
@@ -43,9 +52,9 @@ fn short_names_follow_the_configuration() {
         (
             &[two, alias, "[aliases]\n\"x\" = \"\"\n"],
             "x",
-            Some(search(&["a.io", "b.io"])),
+            Some(ask(false, &["a.io", "b.io"])),
         ),
-        (&[two, alias], "y", Some(search(&["a.io", "b.io"]))),
+        (&[two, alias], "y", Some(ask(false, &["a.io", "b.io"]))),
     ];
     for (files, name, want) in cases {
         assert_eq!(
