@@ -38,6 +38,7 @@ mod stop;
 mod top;
 mod volumes;
 mod watch;
+pub mod why;
 
 pub use engine::{Container, Containers};
 pub use inspect::InspectContainer;

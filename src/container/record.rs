@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Kind;
 use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
 use crate::userns::map::IdMaps;
 
@@ -149,6 +150,9 @@ pub struct State {
     /// Its remedy.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error_hint: String,
+    /// Of a start that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<Kind>,
     pub stopped_by_user: bool,
     pub net: NetStatus,
     /// Pid of pasta or slirp4netns.

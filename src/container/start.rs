@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::image::Image;
 use crate::net::NetPlan;
-use crate::state::{Durable, Lock};
+use crate::state::{self, Durable, Lock};
 use crate::storage::Store;
 use crate::sys;
 use crate::sys::process::Forked;
@@ -67,6 +67,19 @@ impl Containers {
     }
 }
 
+impl Containers {
+    /// Keeps why a start failed, for `inspect` and `why`. A full disk only loses that: the starter hears of it anyway.
+    pub(super) fn note_failed_start(&self, id: &str, before: State, err: &Error) {
+        let failed = State {
+            error: err.to_string(),
+            error_hint: err.remedy().unwrap_or_default().to_owned(),
+            error_kind: Some(err.kind()),
+            ..before
+        };
+        let _ = state::save(&self.dir(id).join("state.json"), &failed, Durable::No);
+    }
+}
+
 impl Container {
     /// Starts a container that does not run; one that runs is fine.
     pub fn start(&self, options: &StartOptions<'_>) -> Result<RunOutcome> {
@@ -85,13 +98,10 @@ impl Container {
         me.state = me.engine.load_state(&me.record.id)?;
         drop(Asked::take(&me.run_dir())); // of a stop that came too late for the last run
         me.renew_volatile()?;
-        me.engine.check_volumes(&me.record)?;
-        let plan = me.engine.plan(&me.record)?;
-        let mut ports = me.record.ports.clone();
-        let helpers = &me.record.request.helpers;
-        let network = me
-            .engine
-            .prepare_network(&me.record.network, &mut ports, helpers)?;
+        let (plan, network) = me.prepare().inspect_err(|err| {
+            let before = me.state.clone();
+            me.engine.note_failed_start(&me.record.id, before, err);
+        })?;
         let start = Start {
             engine: &me.engine,
             record: &me.record,
@@ -102,6 +112,17 @@ impl Container {
         let begun = start.go(Locked::Old(&lock), options.attach.as_ref());
         drop(lock);
         begun?.follow()
+    }
+
+    /// What can fail before there is a process.
+    fn prepare(&self) -> Result<(Plan, NetPlan)> {
+        let (engine, record) = (&self.engine, &self.record);
+        engine.check_volumes(record)?;
+        let plan = engine.plan(record)?;
+        let mut ports = record.ports.clone();
+        let helpers = &record.request.helpers;
+        let network = engine.prepare_network(&record.network, &mut ports, helpers)?;
+        Ok((plan, network))
     }
 
     /// A writable layer mounted `volatile` (that of `--rm`) can be mounted once: the kernel marks its work directory

@@ -32,3 +32,4 @@ mod static_link;
 mod stores;
 mod unshare;
 mod volume;
+mod why;

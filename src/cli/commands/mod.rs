@@ -55,6 +55,7 @@ mod volume_ls;
 mod volume_prune;
 mod volume_rm;
 mod wait;
+mod why;
 
 use clap::{ArgMatches, Args, Command};
 
@@ -304,6 +305,13 @@ pub const COMMANDS: &[Entry] = &[
         "List the processes of a container",
         "CONTAINER [COLUMN...]",
         top::TopArgs
+    ),
+    entry!(
+        ["why", "container why"],
+        Look,
+        "Tell how a container ended, and what to do",
+        "CONTAINER",
+        why::WhyArgs
     ),
     entry!(
         ["port", "container port"],

@@ -99,17 +99,7 @@ fn live(mut job: Job<'_>) -> Result<()> {
         }
         Err(err) => {
             if !fresh {
-                let failed = State {
-                    error: err.to_string(),
-                    error_hint: err.remedy().unwrap_or_default().to_owned(),
-                    ..before
-                };
-                // The start has failed already, and the starter hears of that.
-                let _ = state::save(
-                    &engine.dir(&record.id).join("state.json"),
-                    &failed,
-                    Durable::No,
-                );
+                engine.note_failed_start(&record.id, before, &err);
             }
             tell_failure(&starter, &err);
             return Err(err);
