@@ -2,7 +2,7 @@
 //!
 //! A module imports only what stands before it in this list (`tests/layers.rs` checks):
 //! `error` `sys` < `state` `userns` < `rootless` < `config` < `storage` `registry` `net` < `image` `runtime` <
-//! `volume` < `container` < `cli`.
+//! `secret` `volume` < `container` < `cli`.
 
 pub mod cli;
 pub mod config;
@@ -13,6 +13,7 @@ pub mod net;
 pub mod registry;
 pub mod rootless;
 pub mod runtime;
+pub mod secret;
 pub mod state;
 pub mod storage;
 pub mod sys;

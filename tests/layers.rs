@@ -11,7 +11,7 @@ const ORDER: &[&[&str]] = &[
     &["config"],
     &["storage", "registry", "net"],
     &["image", "runtime"],
-    &["volume"],
+    &["secret", "volume"],
     &["container"],
     &["cli"],
 ];

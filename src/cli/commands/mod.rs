@@ -41,6 +41,7 @@ mod rmi;
 mod run;
 mod save;
 mod search;
+mod secret;
 mod start;
 mod stop;
 mod system_df;
@@ -637,6 +638,61 @@ pub const COMMANDS: &[Entry] = &[
             manifest::run_rm(&args, ctx, out)
         },
     },
+    Entry {
+        paths: &["secret create"],
+        group: Group::Long,
+        about: "Store a file, standard input or a variable as a secret",
+        operands: "NAME FILE|-",
+        augment: <secret::CreateArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: secret::CreateArgs = parsed(matches)?;
+            secret::run_create(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["secret ls", "secret list"],
+        group: Group::Long,
+        about: "List secrets",
+        operands: "",
+        augment: <secret::ListArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: secret::ListArgs = parsed(matches)?;
+            secret::run_list(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["secret inspect"],
+        group: Group::Long,
+        about: "Show what is known of secrets",
+        operands: "SECRET [SECRET...]",
+        augment: <secret::InspectArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: secret::InspectArgs = parsed(matches)?;
+            secret::run_inspect(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["secret rm"],
+        group: Group::Long,
+        about: "Remove secrets",
+        operands: "SECRET [SECRET...]",
+        augment: <secret::RmArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: secret::RmArgs = parsed(matches)?;
+            secret::run_rm(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["secret exists"],
+        group: Group::Long,
+        about: "Tell by the exit status whether a secret exists (0 yes, 1 no)",
+        operands: "SECRET",
+        augment: <secret::ExistsArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: secret::ExistsArgs = parsed(matches)?;
+            secret::run_exists(&args, ctx, out)
+        },
+    },
     entry!(
         ["completion"],
         Hidden,
@@ -651,6 +707,7 @@ pub const PARENTS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("manifest", "Manage lists of images for several platforms"),
+    ("secret", "Manage secrets"),
     ("system", "Look at pod itself"),
     ("volume", "Manage volumes"),
 ];
@@ -674,7 +731,6 @@ const LATER: &[&str] = &[
     "play",
     "pod",
     "quadlet",
-    "secret",
     "stats",
     "unpause",
     "update",

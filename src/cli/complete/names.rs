@@ -4,6 +4,7 @@ use crate::cli::commands::Entry;
 use crate::cli::context::Context;
 use crate::container::record::Status;
 use crate::error::Result;
+use crate::secret::Secrets;
 
 use super::{Answer, Files};
 
@@ -34,6 +35,7 @@ pub(super) fn operand(
     match kind.trim_matches(['[', ']', '.']) {
         "CONTAINER" => containers(states(entry), current, ctx, &mut answer)?,
         "IMAGE" | "TARGET" => images(current, ctx, &mut answer)?,
+        "SECRET" => answer = secrets(ctx)?,
         // `inspect NAME`, but not the new name of `rename CONTAINER NAME`.
         "NAME" if entry.operands.starts_with("NAME") => {
             containers(States::Any, current, ctx, &mut answer)?;
@@ -94,6 +96,15 @@ fn containers(wanted: States, current: &str, ctx: &Context, answer: &mut Answer)
         }
     }
     Ok(())
+}
+
+/// All secrets.
+pub(super) fn secrets(ctx: &Context) -> Result<Answer> {
+    let mut answer = Answer::default();
+    for secret in Secrets::new(&ctx.dirs()?.store).list()? {
+        answer.add(secret.name, &secret.id);
+    }
+    Ok(answer)
 }
 
 /// Full names, and the short ones that `current` begins: `bus` becomes `busybox:latest`.
