@@ -54,6 +54,7 @@ impl Containers {
         let proxies = config::proxy::container_env();
         let merged = merge::merge(&request, config, &hostname, &proxies)?;
         check_mounts(&request)?;
+        self.check_secrets(&request)?;
         check_options(&request, image)?;
         let image_volumes = uncovered_volumes(&request, &merged);
         let volumes = volume_mounts(&request, &image_volumes)?;

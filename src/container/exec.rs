@@ -48,7 +48,7 @@ impl Container {
                 "must provide a non-empty command to start an exec session: invalid argument",
             ));
         }
-        let mut plan = me.engine.plan(&me.record)?;
+        let mut plan = me.engine.plan_of_exec(&me.record)?;
         let process = exec_process(&plan.spec, request)?;
         if let Some(user) = request.user.as_ref().filter(|user| !user.is_empty()) {
             plan.user.user.clone_from(user);

@@ -31,6 +31,7 @@ mod remove;
 mod rename;
 pub mod request;
 mod restart;
+mod secrets;
 pub mod signal;
 mod spec;
 mod start;

@@ -70,6 +70,9 @@ pub struct CreateRequest {
     pub cap_drop: Vec<String>,
     pub security_opt: Vec<SecurityOpt>,
     pub devices: Vec<DeviceRequest>,
+    /// `--secret`: names, never what is behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretRequest>,
     pub ulimits: Vec<Ulimit>,
     pub sysctls: BTreeMap<String, String>,
     /// Bytes; Podman's default 65536000.
@@ -187,6 +190,28 @@ pub struct DeviceRequest {
     pub source: PathBuf,
     pub target: PathBuf,
     pub permissions: String,
+}
+
+/// `--secret NAME[,type=mount|env][,target=…][,uid=…][,gid=…][,mode=…]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRequest {
+    /// Looked up at each start.
+    pub name: String,
+    pub to: SecretTarget,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretTarget {
+    /// A variable of that name.
+    Env(String),
+    /// A file: absolute, or relative to `/run/secrets`.
+    File {
+        target: String,
+        uid: u32,
+        gid: u32,
+        mode: u32,
+    },
 }
 
 /// `--ulimit NAME=SOFT[:HARD]`; `u64::MAX` is unlimited.

@@ -9,22 +9,24 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, ProcessBuilder, RootBuilder, Spec,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, Mount, ProcessBuilder, RootBuilder, Spec,
     SpecBuilder, UserBuilder,
 };
 
 use crate::error::{Error, Kind, Result};
 use crate::net::NetworkMode;
 use crate::runtime::caps::CapSet;
+use crate::runtime::files::{SECRETS, secrets_mount};
 use crate::runtime::seccomp::Program;
 use crate::runtime::spec::namespace;
-use crate::runtime::{Rootfs, UserPlan};
+use crate::runtime::{Rootfs, SecretFile, UserPlan};
 use crate::storage::Store;
 use crate::userns::map::Extent;
 
 use super::engine::Containers;
+use super::merge::{EnvList, clean_target};
 use super::record::{Record, State};
-use super::request::{NamespaceMode, SecurityOpt, UsernsMode};
+use super::request::{MountRequest, NamespaceMode, SecurityOpt, UsernsMode};
 use confinement::{bounding_set, capabilities, filter, masks, rlimits, sysctls};
 use mounts::timezone;
 
@@ -36,17 +38,39 @@ pub(super) struct Plan {
     pub spec: Spec,
     pub user: UserPlan,
     pub seccomp: Option<Program>,
+    pub secrets: Vec<SecretFile>,
 }
 
 impl Containers {
     /// Derives everything from the record. Containers whose namespaces are joined must run.
     pub(super) fn plan(&self, record: &Record) -> Result<Plan> {
+        self.plan_with(record, self.secret_files(record)?)
+    }
+
+    /// As [`Containers::plan`], for one more process: what is mounted is there already.
+    pub(super) fn plan_of_exec(&self, record: &Record) -> Result<Plan> {
+        self.plan_with(record, Vec::new())
+    }
+
+    fn plan_with(&self, record: &Record, secrets: Vec<SecretFile>) -> Result<Plan> {
         let request = &record.request;
         let bounding = bounding_set(record)?;
         let added = match request.privileged {
             true => CapSet::EMPTY,
             false => CapSet::parse(&request.cap_add)?.intersection(bounding),
         };
+        let mut mounts = self.mounts(record)?;
+        if !secrets.is_empty() {
+            let below = |m: &Mount| m.destination().starts_with(SECRETS);
+            let at = mounts.iter().position(below).unwrap_or(mounts.len());
+            mounts.insert(at, secrets_mount(&secrets));
+        }
+        let mut env = EnvList {
+            lines: record.process.env.clone(),
+        };
+        for (name, value) in self.secret_env(record)? {
+            env.set(&name, &value);
+        }
         let spec = SpecBuilder::default()
             .version("1.2.0")
             .root(built(
@@ -55,12 +79,12 @@ impl Containers {
                     .readonly(request.read_only)
                     .build(),
             )?)
-            .mounts(self.mounts(record)?)
+            .mounts(mounts)
             .process(built(
                 ProcessBuilder::default()
                     .terminal(request.tty)
                     .args(record.process.args.clone())
-                    .env(record.process.env.clone())
+                    .env(env.lines)
                     .cwd(record.process.cwd.clone())
                     .user(built(
                         UserBuilder::default()
@@ -106,6 +130,7 @@ impl Containers {
                 caps: added,
             },
             seccomp: filter(record, bounding)?,
+            secrets,
         })
     }
 
@@ -224,6 +249,15 @@ pub(super) fn shares_network(record: &Record) -> bool {
 /// The host's own name needs no setting, and the kernel would not let us where the namespace is another's.
 fn sets_hostname(record: &Record) -> bool {
     !record.hostname.is_empty()
+}
+
+/// Where a mount the user asks for goes.
+pub(super) fn mount_target(mount: &MountRequest) -> Option<String> {
+    let (MountRequest::Bind { target, .. }
+    | MountRequest::Volume { target, .. }
+    | MountRequest::Tmpfs { target, .. }
+    | MountRequest::Devpts { target, .. }) = mount;
+    clean_target(target)
 }
 
 /// What a process of the container holds when it is root there: names for `inspect`.

@@ -24,6 +24,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::sys;
 use crate::sys::mount::mount_attr;
 
+use super::files::{self, FileStep};
 use super::message::{Channel, Message};
 use super::mounts::{ATTR_NODEV, ATTR_NOEXEC, ATTR_NOSUID, ATTR_RDONLY, MountStep, Role, Source};
 use super::process::ProcessPlan;
@@ -39,6 +40,7 @@ pub(super) struct InitPlan {
     pub(super) read_only: bool,
     pub(super) mounts: Vec<MountStep>,
     pub(super) devices: Vec<Device>,
+    pub(super) secrets: Vec<FileStep>,
     pub(super) read_only_paths: Vec<Covered>,
     pub(super) masked_paths: Vec<Covered>,
     /// Path below `/proc/sys`, value.
@@ -154,6 +156,9 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
     }
     for index in 0..plan.mounts.len() {
         attach(plan, root.as_fd(), index)?;
+    }
+    if let Some(memory) = role(plan, Role::Secrets) {
+        files::bind(&plan.secrets, memory.as_fd(), root.as_fd(), plan.read_only)?;
     }
     write_sysctls(plan)?;
     cover(plan, root.as_fd())?;
@@ -285,8 +290,10 @@ fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(),
         set_attributes(fd.as_fd(), mount).at(Step::Mount, index)?;
     }
     move_mount(fd, c"", &place, c"", ONTO).at(Step::Mount, index)?;
-    if mount.role == Role::Dev {
-        fill_dev(plan, root, index)?;
+    match mount.role {
+        Role::Dev => fill_dev(plan, root, index)?,
+        Role::Secrets => files::fill(&mut plan.secrets, fd.as_fd(), plan.may_set_groups)?,
+        _ => {}
     }
     Ok(())
 }

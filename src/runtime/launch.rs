@@ -22,6 +22,7 @@ use crate::sys::process::Cloned;
 use crate::userns::map::{Extent, IdMaps};
 use crate::userns::write;
 
+use super::files;
 use super::init::{self, Covered, Device, InitPlan};
 use super::join::Joins;
 use super::message::{Channel, Message};
@@ -369,6 +370,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         masked_paths: covered(linux.masked_paths())?,
         devices: devices(spec)?,
         mounts,
+        secrets: files::compile(plan.secrets)?,
         sysctls,
         hostname: spec
             .hostname()

@@ -12,12 +12,14 @@
 //! | `init` | init | the container's side, system calls only |
 //! | `init_program` | cli, monitor, init | the program that is pid 1 with `--init` |
 //! | `target` `user` | init | names and users resolved beneath the container's root |
+//! | `files` | init | secrets, written into memory |
 //! | `message` `step` | both sides | what they tell each other |
 //! | `words` | cli, monitor | a child's failure as an error |
 //! | `caps` `seccomp` | cli, monitor | capability sets and filters, as plain data |
 
 pub mod caps;
 pub mod exec;
+pub mod files;
 mod init;
 mod init_program;
 mod join;
@@ -34,4 +36,4 @@ mod target;
 mod user;
 mod words;
 
-pub use plan::{LaunchPlan, NetReady, Rootfs, Running, Stdio, StdioPlan, UserPlan};
+pub use plan::{LaunchPlan, NetReady, Rootfs, Running, SecretFile, Stdio, StdioPlan, UserPlan};

@@ -11,6 +11,8 @@ use oci_spec::runtime::Mount;
 
 use crate::error::{Error, Kind, Result};
 
+use super::files;
+
 pub(super) const ATTR_RDONLY: u64 = 0x1;
 pub(super) const ATTR_NOSUID: u64 = 0x2;
 pub(super) const ATTR_NODEV: u64 = 0x4;
@@ -62,6 +64,8 @@ pub(super) enum Role {
     Dev,
     Devpts,
     Sys,
+    /// Secrets are written into it.
+    Secrets,
     Other,
 }
 
@@ -84,6 +88,11 @@ fn step(mount: &Mount) -> Result<MountStep> {
         (b"sys", _) => Role::Sys,
         (b"dev", "tmpfs") => Role::Dev,
         (b"dev/pts", "devpts") => Role::Devpts,
+        (b"run/secrets", "tmpfs")
+            if mount.source().as_deref() == Some(Path::new(files::SOURCE)) =>
+        {
+            Role::Secrets
+        }
         _ => Role::Other,
     };
     refuse_over_proc(&target, mount, bind)?;

@@ -25,12 +25,34 @@ pub struct LaunchPlan {
     pub stdio: StdioPlan,
     /// The filter, loaded last; `None`: unconfined.
     pub seccomp: Option<Program>,
+    /// Files that lie in memory only, below `/run/secrets` (`files::secrets_mount` is among the spec's mounts).
+    pub secrets: Vec<SecretFile>,
     /// Descriptors that become 3, 4, … in the container.
     pub preserve: Vec<OwnedFd>,
     /// Makes `process.cwd` when it is missing (an image's WORKDIR); a directory the user names must exist.
     pub create_cwd: bool,
     /// `--init`: pid 1 is a small program of ours, which runs that of the spec, passes signals on and reaps orphans.
     pub init: bool,
+}
+
+/// A secret as a file of the container.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Absolute, or relative to `/run/secrets`.
+    pub target: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+    pub data: Vec<u8>,
+}
+
+impl std::fmt::Debug for SecretFile {
+    /// Everything but the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretFile")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What becomes `/` of the container.

@@ -70,6 +70,8 @@ pub(super) enum Step {
     JoinNamespaces,
     Clone,
     Dumpable,
+    /// Writing a secret into memory, or binding it; numbered as the plan's secrets.
+    Secret,
     /// Executing the small program of `--init`.
     Init,
 }
@@ -138,6 +140,7 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::JoinNamespaces,
     Step::Clone,
     Step::Dumpable,
+    Step::Secret,
     Step::Init,
 ];
 

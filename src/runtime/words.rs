@@ -17,6 +17,15 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
     let index = usize::from(failed.index);
     let tried = |what: String| Error::os(failed.errno, what);
     match failed.step {
+        Step::Secret => {
+            let file = plan.secrets.get(index);
+            let shown = file.map_or_else(String::new, |file| file.shown());
+            let err = tried(format!("make the secret \"{shown}\""));
+            match failed.errno {
+                Errno::EINVAL => err.hint("its uid and gid have to be ids that the container has"),
+                _ => err,
+            }
+        }
         Step::Loopback => tried("bring the loopback interface up".to_owned()),
         Step::Hostname => tried(format!(
             "set the host name {:?}",

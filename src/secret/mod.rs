@@ -217,7 +217,12 @@ impl Secrets {
     /// Replaces the index, then removes the data it does not name. The caller holds the lock.
     fn save(&self, mut index: Index) -> Result<()> {
         index.version = VERSION;
-        state::save(&self.dir.join(INDEX), &index, Durable::Yes)?;
+        let path = self.dir.join(INDEX);
+        match index.secrets.is_empty() {
+            // A store without secrets holds what one holds that never had any.
+            true => fs::remove_file(&path).tried(|| format!("remove {}", path.display()))?,
+            false => state::save(&path, &index, Durable::Yes)?,
+        }
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let known = name == INDEX || name == LOCK || {
@@ -273,7 +278,9 @@ pub fn check_name(name: &str) -> Result<()> {
 fn new_id() -> Result<String> {
     let mut bytes = [0u8; ID_LEN.div_ceil(2)];
     let mut random = fs::File::open("/dev/urandom").tried(|| "open /dev/urandom")?;
-    random.read_exact(&mut bytes).tried(|| "read /dev/urandom")?;
+    random
+        .read_exact(&mut bytes)
+        .tried(|| "read /dev/urandom")?;
     let mut id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     id.truncate(ID_LEN);
     Ok(id)

@@ -27,6 +27,7 @@ mod push;
 mod registry;
 mod rename;
 mod run;
+mod secret;
 mod security;
 mod static_link;
 mod stores;

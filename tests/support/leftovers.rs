@@ -109,6 +109,9 @@ impl TestHome {
     /// The five checks: after `rm` and `rmi` of everything no container, image, process, mount or file is left.
     pub(super) fn find_leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
+        if self.path("home/.local/share/pod/secrets").exists() {
+            self.pod(["secret", "rm", "--all"]).ok();
+        }
         if self.path("home/.local").exists() {
             for args in [
                 ["rm", "--all", "--force", "--volumes", "--time=0"].as_slice(),

@@ -14,6 +14,9 @@ use super::value;
 /// Everything `run` and `create` share.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
+    /// Give the container a secret: NAME[,type=mount|env][,target=][,uid=][,gid=][,mode=] (can be repeated)
+    #[arg(long, value_name = "SECRET")]
+    pub secret: Vec<String>,
     /// Name of the container (default: a made-up one)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

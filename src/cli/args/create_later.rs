@@ -78,7 +78,6 @@ const REFUSED: &[Later] = &[
     Later::unless("restart", &["no", ""]),
     Later::unless("sdnotify", &["container", "ignore"]),
     Later::unless("seccomp-policy", &["default"]),
-    Later::value("secret"),
     Later::value("shm-size-systemd"),
     Later::value("subgidname"),
     Later::value("subuidname"),

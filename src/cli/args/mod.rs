@@ -14,6 +14,7 @@ pub mod namespaces;
 pub mod outgoing;
 pub mod registry;
 pub mod request;
+pub mod secret;
 pub mod security;
 pub mod value;
 

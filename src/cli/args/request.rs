@@ -13,7 +13,7 @@ use crate::runtime::caps::CapSet;
 use super::create::{CreateArgs, FileArgs, NetworkArgs, ProcessArgs, SecurityArgs};
 use super::env::{self, ProcessEnv};
 use super::namespaces::{self, FindContainer, Words};
-use super::{mounts, security, value};
+use super::{mounts, secret, security, value};
 
 /// The request that `args` make for `image` (a directory with `--rootfs`) and the words after it.
 pub fn request(
@@ -34,6 +34,11 @@ pub fn request(
         cidfile: args.cidfile.clone(),
         pidfile: args.pidfile.clone(),
         log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        secrets: args
+            .secret
+            .iter()
+            .map(|text| secret::parse(text))
+            .collect::<Result<_>>()?,
         ..CreateRequest::default()
     };
     if args.rootfs {

@@ -129,6 +129,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
         user: job.plan.user,
         stdio: job.stdio,
         seccomp: job.plan.seccomp,
+        secrets: job.plan.secrets,
         preserve: job.preserve,
         create_cwd: record.request.workdir.is_none(),
         init: record.request.init,

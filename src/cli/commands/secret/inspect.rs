@@ -118,7 +118,9 @@ pub fn run_inspect(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outc
     let mut found = Vec::new();
     for name in &args.names {
         let looked = match args.showsecret {
-            true => secrets.read(name).map(|(secret, data)| (secret, Some(data))),
+            true => secrets
+                .read(name)
+                .map(|(secret, data)| (secret, Some(data))),
             false => secrets.find(name).map(|secret| (secret, None)),
         };
         if let Some((secret, data)) =

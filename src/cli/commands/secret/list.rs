@@ -108,7 +108,9 @@ impl Filters {
                 _ => return Err(Error::usage(format!("invalid filter {key:?}"))),
             };
             list.push(Regex::new(value).map_err(|_| {
-                Error::usage(format!("filter {key}={value:?}: it is no regular expression"))
+                Error::usage(format!(
+                    "filter {key}={value:?}: it is no regular expression"
+                ))
             })?);
         }
         Ok(filters)
