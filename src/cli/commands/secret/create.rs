@@ -97,16 +97,14 @@ fn file(path: &str) -> Result<Vec<u8>> {
 
 /// The file driver knows `path` alone, which is not ours to choose: secrets stay in the store.
 fn options(texts: &[String]) -> Result<BTreeMap<String, String>> {
-    for text in texts {
-        return Err(match text.split_once('=') {
-            Some((key, _)) => Error::usage(format!(
-                "secret driver option {key:?}: the file driver has none: invalid driver option"
-            ))
-            .hint("secrets are kept in the store; choose that with --root"),
-            None => Error::usage(format!(
-                "invalid argument {text:?} for \"--driver-opts\" flag: {text} must be formatted as key=value"
-            )),
-        });
+    match texts.first().map(|text| (text, text.split_once('='))) {
+        None => Ok(BTreeMap::new()),
+        Some((_, Some((key, _)))) => Err(Error::usage(format!(
+            "secret driver option {key:?}: the file driver has none: invalid driver option"
+        ))
+        .hint("secrets are kept in the store; choose that with --root")),
+        Some((text, None)) => Err(Error::usage(format!(
+            "invalid argument {text:?} for \"--driver-opts\" flag: {text} must be formatted as key=value"
+        ))),
     }
-    Ok(BTreeMap::new())
 }
