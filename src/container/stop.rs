@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result, Tried};
 
 use super::end::Asked;
 use super::engine::Container;
+use super::events::Action;
 use super::options::{KillOptions, StopOptions, StopReport, WaitCondition};
 use super::record::Status;
 use super::signal;
@@ -68,6 +69,9 @@ impl Container {
             .hint("it hangs in the kernel: look at /proc/PID/stack, a file server may be away"));
         }
         me.refresh()?; // records a death no monitor saw
+        if command == "stop" {
+            me.emit(Action::Stop);
+        }
         Ok(report)
     }
 
@@ -95,10 +99,13 @@ impl Container {
         }
         Asked::now("kill", options.signal).leave(&me.run_dir());
         if options.signal != libc::SIGKILL {
-            return me.signal(options.signal);
+            me.signal(options.signal)?;
+            me.emit(Action::Kill);
+            return Ok(());
         }
         let mut watch = me.watch()?;
         me.signal(options.signal)?;
+        me.emit(Action::Kill);
         watch.wait(Some(AFTER_KILL)).map(drop)
     }
 

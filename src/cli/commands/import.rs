@@ -9,6 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Result, Tried};
 use crate::image::PlatformRequest;
 use crate::image::change::Change;
@@ -92,6 +93,7 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         created: &created,
     };
     let mut progress = progress::renderer(args.quiet);
+use crate::container::events::{Action, Event};
     let image = images.import(file, &request, &mut *progress)?;
     out.line(&format!("sha256:{}", image.id))?;
     Ok(Status::SUCCESS)

@@ -4,13 +4,14 @@
 //! (`protocol`), later also to whoever connects to `$RUNROOT/<id>/attach`. It holds the container's lock from its birth
 //! to the moment everything about the end is on disk. It has no thread and executes nothing.
 
+mod chronicle;
 mod clients;
 pub mod log;
 mod pump;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -36,6 +37,7 @@ use super::request::LogDriver;
 use super::restart::RESTARTING;
 use super::spec::Plan;
 use super::watch::{address_below, open_dir};
+use chronicle::{Beginning, Chronicle};
 use clients::Client;
 use log::LogFile;
 pub(super) use pump::{END_OF_TRANSMISSION, never_block, resize};
@@ -72,6 +74,7 @@ struct Started {
     starter: Client,
     listener: Option<OwnedFd>,
     log: Option<LogFile>,
+    beginning: Beginning,
 }
 
 /// The monitor's whole life; never returns to the code of the cli it was forked from.
@@ -139,6 +142,11 @@ fn begin(job: Job<'_>) -> Result<Started> {
         listener = Some(listen_below(&run_dir)?);
         await_go(&mut starter)
     })?;
+    let beginning = Beginning {
+        created: job.fresh,
+        attached: job.wanted != Wants::default(),
+        init: SystemTime::now(),
+    };
     let pid = starting.pid().as_raw();
     let mut helper = job.network.start(&Netns {
         pid,
@@ -167,6 +175,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
             starter,
             listener,
             log,
+            beginning,
         })
     };
     match finish() {
@@ -244,7 +253,10 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
         mut starter,
         listener,
         log,
+        beginning,
     } = started;
+    // Whoever is told that it runs finds the events.
+    let mut chronicle = Chronicle::begin(engine, record, beginning);
     let running_pid = running.pid.as_raw();
     starter.send(FrameKind::Started, &running.pid.as_raw().to_le_bytes());
     let signals = own_signals()?;
@@ -265,11 +277,12 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
         .timeout
         .filter(|&t| t > 0)
         .map(|t| Instant::now() + Duration::from_secs(t.into()));
-    pump.close_all_else(lock.as_fd())?;
+    pump.close_all_else(lock.as_fd(), chronicle.number())?;
     sys::memory::trim();
 
     let ended = pump.run();
 
+    let died = SystemTime::now();
     helper.stop();
     let code = match ended.timed_out {
         true => TIMED_OUT,
@@ -287,6 +300,7 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
             engine: engine.clone(),
         };
         let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
+        chronicle.ended(record, code, died, true);
     } else {
         let asked = Asked::take(&run_dir);
         state.stopped_by_user = asked.as_ref().is_some_and(Asked::wants_the_end);
@@ -299,6 +313,7 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
         let path = engine.dir(&record.id).join("state.json");
         let _ = state::save(&path, &state, Durable::No); // a full disk: readers find the lock free
         let _ = fs::remove_file(run_dir.join("attach"));
+        chronicle.ended(record, code, died, false);
         drop(lock);
         unsynced = Some(path);
     }

@@ -137,12 +137,13 @@ impl Pump {
     }
 
     /// Closes what the monitor inherited and does not use: nobody's pipe or file is kept open by it.
-    pub fn close_all_else(&self, lock: BorrowedFd<'_>) -> Result<()> {
+    pub fn close_all_else(&self, lock: BorrowedFd<'_>, beside: Option<i32>) -> Result<()> {
         let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_raw_fd(), self.signals.as_fd().as_raw_fd()];
         keep.extend(self.ends.all().map(AsRawFd::as_raw_fd));
         keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
         keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
         keep.extend(self.log.as_ref().map(LogFile::number));
+        keep.extend(beside);
         sys::fd::close_all_but(&mut keep).tried(|| "close descriptors")
     }
 
