@@ -93,8 +93,10 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         created: &created,
     };
     let mut progress = progress::renderer(args.quiet);
-use crate::container::events::{Action, Event};
     let image = images.import(file, &request, &mut *progress)?;
+    let shown = name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let imported = Event::image(Action::Import, &image.id, &shown);
+    ctx.containers()?.emit(&imported);
     out.line(&format!("sha256:{}", image.id))?;
     Ok(Status::SUCCESS)
 }

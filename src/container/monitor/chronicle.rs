@@ -60,6 +60,17 @@ impl Chronicle {
         log.append(&events);
     }
 
+    /// The container's name may be another one by now.
+    pub fn renamed(&self, engine: &Containers, record: &mut Record) {
+        let still = || matches!(engine.id_of_name(&record.name), Ok(Some(id)) if id == record.id);
+        if self.log.is_some()
+            && !still()
+            && let Ok(Some(now)) = engine.load_record(&record.id)
+        {
+            record.name = now.name;
+        }
+    }
+
     /// Tells of the end, and of what was made of it.
     pub fn ended(&mut self, record: &Record, code: i32, died: SystemTime, removed: bool) {
         let Some(log) = &mut self.log else { return };

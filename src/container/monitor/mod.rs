@@ -283,6 +283,9 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
     let ended = pump.run();
 
     let died = SystemTime::now();
+    let mut record = record.clone();
+    chronicle.renamed(engine, &mut record);
+    let record = &record;
     helper.stop();
     let code = match ended.timed_out {
         true => TIMED_OUT,
