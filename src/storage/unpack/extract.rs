@@ -11,19 +11,21 @@
 //! A later member replaces an earlier one of its name, whatever both are; two directories become one. Whiteouts
 //! are for the layers below (image-spec `layer.md`): beside one, a member of the same layer stays.
 
+mod owners;
+mod words;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, fstat, fstatvfs, ftruncate, futimens, linkat, mkdirat, mknodat,
-    openat, seek, symlinkat, utimensat,
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, XattrFlags, fchmod, fsetxattr, fstat,
+    fstatvfs, ftruncate, futimens, linkat, mkdirat, mknodat, openat, seek, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
+use self::owners::Ownership;
+use self::words::{Step, Worded, quoted, raw};
 use super::inflate::Chunks;
 use super::tar::{Member, MemberKind, TarReader};
 use super::tree::{Place, Tree, clean, is_whiteout};
@@ -69,13 +71,8 @@ pub(super) struct Extracted {
 struct Extractor<'a> {
     tree: Tree,
     limits: &'a Limits,
-    owners: Owners,
-    /// `owners`, made with the first line.
-    owners_path: std::path::PathBuf,
-    owners_file: Option<BufWriter<File>>,
+    owners: Ownership,
     umask: u32,
-    /// Owner of a file that this process makes.
-    me: (u32, u32),
     deferred: BTreeMap<Vec<u8>, Deferred>,
     deferred_bytes: usize,
     unchecked: u64,
@@ -98,12 +95,13 @@ impl<'a> Extractor<'a> {
         Ok(Self {
             tree,
             limits,
-            owners,
-            owners_path: into.join("owners"),
-            owners_file: None,
-            umask: current_umask(),
             // The group of the root that was made for us tells of file systems that hand groups down.
-            me: (rustix::process::geteuid().as_raw(), gid),
+            owners: Ownership::new(
+                owners,
+                into.join("owners"),
+                (rustix::process::geteuid().as_raw(), gid),
+            ),
+            umask: current_umask(),
             deferred: BTreeMap::new(),
             deferred_bytes: 0,
             unchecked: LOOK_AFTER, // the first look comes with the first byte
@@ -157,7 +155,7 @@ impl<'a> Extractor<'a> {
         let done = (|| {
             let dir = open_dir(self.tree.root(), c".").step("open")?;
             let found = fstat(&dir).step("look at")?;
-            self.own(b".", dir.as_fd(), member, &found)?;
+            self.owners.of_found(b".", dir.as_fd(), member, &found)?;
             self.xattrs(dir.as_fd(), member)?;
             // At once, not deferred: the staging directory around it is private, and we made it.
             fchmod(&dir, Mode::from_raw_mode(member.mode)).step("set the mode of")
@@ -203,7 +201,9 @@ impl<'a> Extractor<'a> {
                 ftruncate(&file, size).step("write").map_err(worded)?;
             }
         }
-        self.chown_new(path, file.as_fd(), member).map_err(worded)?;
+        self.owners
+            .of_new(path, file.as_fd(), member)
+            .map_err(worded)?;
         // What open could not set: bits that the umask or chown(2) takes away, and the special ones.
         let special = member.mode & 0o7000;
         if special != 0 || member.mode & 0o777 & self.umask != 0 {
@@ -283,15 +283,18 @@ impl<'a> Extractor<'a> {
             }
             Err(errno) => return Err(errno).step("create"),
         }
-        let plain = (member.uid, member.gid) == self.me || self.owners == Owners::Record;
-        if !fresh || !plain || now & (self.umask | 0o1000) != 0 || !member.xattrs.is_empty() {
+        if !fresh
+            || !self.owners.is_plain(member)
+            || now & (self.umask | 0o1000) != 0
+            || !member.xattrs.is_empty()
+        {
             let dir = open_dir(place.dir(), &place.name).step("open")?;
             let found = fstat(&dir).step("look at")?;
-            self.own(path, dir.as_fd(), member, &found)?;
+            self.owners.of_found(path, dir.as_fd(), member, &found)?;
             fchmod(&dir, Mode::from_raw_mode(now)).step("set the mode of")?;
             self.xattrs(dir.as_fd(), member)?;
-        } else if self.owners == Owners::Record {
-            self.record_owner(path, member)?;
+        } else if self.owners.are_recorded() {
+            self.owners.record(path, member)?;
         }
         let later = (now != member.mode).then_some(member.mode);
         self.defer(path.to_vec(), member.mtime, later)
@@ -309,7 +312,7 @@ impl<'a> Extractor<'a> {
             }
             made => made.step("create")?,
         }
-        self.chown_at(path, &place, member)?;
+        self.owners.of_new_at(path, &place, member)?;
         utimensat(
             place.dir(),
             &place.name,
@@ -365,7 +368,7 @@ impl<'a> Extractor<'a> {
             }
             made => made.step("create")?,
         }
-        self.chown_at(path, &place, member)?;
+        self.owners.of_new_at(path, &place, member)?;
         if member.mode & (self.umask | 0o7000) != 0 {
             // By name: opening a FIFO would wait for its other end. It was made by the line above and nobody else
             // works in this tree, so the name is no link.
@@ -454,72 +457,6 @@ impl<'a> Extractor<'a> {
         Ok(())
     }
 
-    /// Owner of a file, directory or root that is open; `found` is what it has now.
-    fn own(
-        &mut self,
-        path: &[u8],
-        fd: BorrowedFd<'_>,
-        member: &Member,
-        found: &Stat,
-    ) -> Result<(), Worded> {
-        match self.owners {
-            Owners::Record => self.record_owner(path, member),
-            Owners::Apply if (found.st_uid, found.st_gid) == (member.uid, member.gid) => Ok(()),
-            Owners::Apply => chown_fd(fd, member),
-        }
-    }
-
-    /// Owner of a file that was just made.
-    fn chown_new(
-        &mut self,
-        path: &[u8],
-        fd: BorrowedFd<'_>,
-        member: &Member,
-    ) -> Result<(), Worded> {
-        match self.owners {
-            Owners::Record => self.record_owner(path, member),
-            Owners::Apply if self.me == (member.uid, member.gid) => Ok(()),
-            Owners::Apply => chown_fd(fd, member),
-        }
-    }
-
-    /// As [`Self::chown_new`], of what cannot be opened.
-    fn chown_at(&mut self, path: &[u8], place: &Place, member: &Member) -> Result<(), Worded> {
-        match self.owners {
-            Owners::Record => self.record_owner(path, member),
-            Owners::Apply if self.me == (member.uid, member.gid) => Ok(()),
-            Owners::Apply => chownat(
-                place.dir(),
-                &place.name,
-                Some(Uid::from_raw(member.uid)),
-                Some(Gid::from_raw(member.gid)),
-                AtFlags::SYMLINK_NOFOLLOW,
-            )
-            .map_err(|errno| Worded::Owner(errno, member.uid, member.gid)),
-        }
-    }
-
-    fn record_owner(&mut self, path: &[u8], member: &Member) -> Result<(), Worded> {
-        if (member.uid, member.gid) == (0, 0) {
-            return Ok(());
-        }
-        let mut write = || {
-            let file = match &mut self.owners_file {
-                Some(file) => file,
-                none => none.insert(BufWriter::new(File::create(&self.owners_path)?)),
-            };
-            write!(file, "{} {} ", member.uid, member.gid)?;
-            file.write_all(path)?;
-            file.write_all(&[0])
-        };
-        write().map_err(|err: std::io::Error| {
-            Worded::Whole(Error::io(
-                &err,
-                format!("write \"{}\"", self.owners_path.display()),
-            ))
-        })
-    }
-
     fn xattrs(&mut self, fd: BorrowedFd<'_>, member: &Member) -> Result<(), Worded> {
         for (name, value) in &member.xattrs {
             if !is_kept(name) {
@@ -573,9 +510,7 @@ impl<'a> Extractor<'a> {
                 done => done.step("set the times of").map_err(worded)?,
             }
         }
-        if let Some(mut owners) = self.owners_file.take() {
-            owners.flush().tried(|| "write the layer's owners")?;
-        }
+        self.owners.finish()?;
         Ok(self.done)
     }
 
@@ -618,11 +553,6 @@ fn open_dir(at: BorrowedFd<'_>, name: &std::ffi::CStr) -> Result<OwnedFd, Errno>
     openat(at, name, flags, Mode::empty())
 }
 
-fn chown_fd(fd: BorrowedFd<'_>, member: &Member) -> Result<(), Worded> {
-    let (uid, gid) = (Uid::from_raw(member.uid), Gid::from_raw(member.gid));
-    fchown(fd, Some(uid), Some(gid)).map_err(|errno| Worded::Owner(errno, member.uid, member.gid))
-}
-
 fn times(mtime: (i64, u32)) -> Timestamps {
     let time = Timespec {
         tv_sec: mtime.0,
@@ -640,64 +570,4 @@ fn current_umask() -> u32 {
     let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
         .unwrap_or(0o777)
-}
-
-fn raw(errno: Errno) -> nix::errno::Errno {
-    nix::errno::Errno::from_raw(errno.raw_os_error())
-}
-
-/// A member's name for a message: bounded, and readable whatever bytes it has.
-fn quoted(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    match text.char_indices().nth(200) {
-        None => format!("\"{text}\""),
-        Some((at, _)) => format!("\"{}…\"", &text[..at]),
-    }
-}
-
-/// A failure that still lacks the member's name.
-enum Worded {
-    /// `errno` of what was tried on the member.
-    Step(&'static str, Errno),
-    /// An owner could not be given.
-    Owner(Errno, u32, u32),
-    Whole(Error),
-}
-
-impl Worded {
-    fn into_error(self, path: &[u8]) -> Error {
-        match self {
-            Worded::Step(step, errno) => {
-                let err = Error::os(raw(errno), format!("{step} {}", quoted(path)));
-                match errno {
-                    Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG => {
-                        err.with_kind(Kind::Corrupt)
-                    }
-                    _ => err,
-                }
-            }
-            Worded::Owner(errno, uid, gid) => {
-                let tried = format!("give {} to uid {uid}, gid {gid}", quoted(path));
-                let err = Error::os(raw(errno), tried);
-                match errno {
-                    Errno::INVAL => err.hint(
-                        "the ranges in /etc/subuid and /etc/subgid do not reach that far: ask for a larger one, \
-                         then remove the image and pull it again",
-                    ),
-                    _ => err,
-                }
-            }
-            Worded::Whole(err) => err.context(quoted(path)),
-        }
-    }
-}
-
-trait Step<T> {
-    fn step(self, step: &'static str) -> Result<T, Worded>;
-}
-
-impl<T> Step<T> for Result<T, Errno> {
-    fn step(self, step: &'static str) -> Result<T, Worded> {
-        self.map_err(|errno| Worded::Step(step, errno))
-    }
 }
