@@ -17,7 +17,6 @@ use crate::userns::mode;
 
 use super::clock;
 use super::engine::Container;
-use super::events::Action;
 use super::record::Record;
 use super::request::{MountRequest, UsernsMode};
 
@@ -88,16 +87,13 @@ impl Container {
             created: &created,
             name: options.name.as_ref(),
         };
-        let committed = images.commit(&request, &|| self.still_there())?;
-        self.emit(Action::Commit);
-        Ok(committed)
+        images.commit(&request, &|| self.still_there())
     }
 
     /// Writes the container's whole tree to `to`, a tar.
     pub fn export(&self, to: OwnedFd) -> Result<Packed> {
         let packed = pack::export(&self.host_maps()?, &self.tree(), to)?;
         self.still_there()?;
-        self.emit(Action::Export);
         Ok(packed)
     }
 

@@ -25,6 +25,7 @@ mod monitor;
 pub mod names;
 pub mod options;
 mod pending;
+pub mod policy;
 mod protocol;
 pub mod record;
 mod remove;
@@ -38,6 +39,7 @@ mod start;
 mod stop;
 mod top;
 mod volumes;
+mod wait;
 mod watch;
 pub mod why;
 

@@ -109,6 +109,8 @@ pub enum Status {
     Running,
     Paused,
     Stopping,
+    /// Between two runs of a restart policy: the monitor lives, no program does.
+    Restarting,
     Exited,
 }
 
@@ -121,6 +123,7 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
         }
     }
@@ -143,6 +146,9 @@ pub struct State {
     pub host: String,
     pub exit_code: i32,
     pub oom_killed: bool,
+    /// Runs that a restart policy has begun since a user started it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restart_count: u32,
     pub started_at: Option<String>,
     pub finished_at: Option<String>,
     /// Why the last start failed, or `monitor died`.
@@ -161,4 +167,8 @@ pub struct State {
     /// Of the last run that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -14,7 +14,6 @@ use crate::state::Lock;
 use crate::storage::Store;
 
 use super::engine::{Container, Containers, is_id, make_dir};
-use super::events::{Action, Event};
 use super::options::{RemoveOptions, StopOptions};
 use super::record::VolumeMount;
 use super::watch::wait_readable;
@@ -81,9 +80,7 @@ impl Container {
                 me.state = me.engine.load_state(&me.record.id)?;
                 ending = me.state.open_init();
                 if ending.is_none() {
-                    me.remove_locked(lock, options.volumes)?;
-                    me.emit(Action::Remove);
-                    return Ok(());
+                    return me.remove_locked(lock, options.volumes);
                 }
             }
             if Instant::now() >= give_up {
@@ -127,15 +124,10 @@ impl Container {
 
     /// Removes what [`Containers::make_volumes`] made for it alone. After the container itself: it needs them no more.
     fn remove_volumes(&self) -> Result<()> {
-        if self.anonymous_volumes().next().is_none() {
-            return Ok(());
+        match self.anonymous_volumes().next() {
+            Some(_) => self.engine.volumes().remove_of(&self.record.id),
+            None => Ok(()),
         }
-        self.engine.volumes().remove_of(&self.record.id)?;
-        let gone = self
-            .anonymous_volumes()
-            .map(|volume| Event::volume(Action::Remove, &volume.name));
-        self.engine.emit_all(&gone.collect::<Vec<_>>());
-        Ok(())
     }
 
     fn anonymous_volumes(&self) -> impl Iterator<Item = &VolumeMount> {

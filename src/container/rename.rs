@@ -11,7 +11,6 @@ use crate::state::{self, Durable};
 use crate::storage::Store;
 
 use super::engine::Container;
-use super::events::{Action, Event};
 use super::names;
 
 impl Container {
@@ -56,7 +55,6 @@ impl Container {
         }
         engine.release_name(&old, id)?;
         drop(lock);
-        engine.emit(&Event::container(Action::Rename, &record));
         Ok(())
     }
 }

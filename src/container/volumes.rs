@@ -5,7 +5,6 @@ use crate::volume::{Image, NewVolume, Volume, Volumes, Wanted};
 
 use super::clock;
 use super::engine::Containers;
-use super::events::{Action, Event};
 use super::record::Record;
 
 impl Containers {
@@ -52,11 +51,7 @@ impl Containers {
                 None => match volumes.create(&mounted.name, new(), clock::now()) {
                     // Another container was faster.
                     Err(err) if err.kind() == Kind::InUse => self.volume(&mounted.name)?,
-                    made => {
-                        let made = made?;
-                        self.emit(&Event::volume(Action::Create, &mounted.name));
-                        made
-                    }
+                    made => made?,
                 },
             };
             wanted.push(Wanted {

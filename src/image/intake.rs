@@ -128,7 +128,6 @@ impl Images<'_> {
                 .map(|id| self.store.layer_dir(id))
                 .collect(),
             size,
-            pulled: false,
         })
     }
 }

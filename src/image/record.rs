@@ -203,7 +203,6 @@ impl Images<'_> {
                 .map(|layer| self.store.layer_dir(layer))
                 .collect(),
             size: record.size,
-            pulled: false,
         })
     }
 }

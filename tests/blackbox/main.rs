@@ -26,6 +26,7 @@ mod pull;
 mod push;
 mod registry;
 mod rename;
+mod restart;
 mod run;
 mod secret;
 mod security;
