@@ -188,6 +188,10 @@ impl Containers {
     pub(super) fn sweep(&self, id: &str) {
         let dir = self.dir(id);
         let owner = fs::read_link(dir.join("owner")).ok();
+        if owner.is_none() {
+            // Killed before it said whose it is, or after; one that holds anything is not removed by this.
+            let _ = fs::remove_dir(&dir);
+        }
         if owner.as_deref().and_then(|o| o.to_str()) != Some(machine_id())
             || make_dir(&self.run_dir(id)).is_err()
         {

@@ -5,6 +5,7 @@
 //!     containers/<id>/owner         link that names the machine which made it: who may sweep it while it has no record
 //!     containers/<id>/upper, work   the writable layer
 //!     containers/<id>/ctr.log       k8s-file log (`ctr.log.1`: the rotated one)
+//!     containers/<id>/renaming      a rename is under way: names/ may hold a link too many
 //!     containers/<id>/needed-by-ID  a container that joins this one's namespaces
 //!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
 //!     $RUNROOT/<id>/                monitor's lock, attach socket, hosts, resolv.conf, hostname
