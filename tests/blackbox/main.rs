@@ -18,6 +18,7 @@ mod faults;
 mod image_config;
 mod images;
 mod init;
+mod kills;
 mod lifecycle;
 mod login;
 mod manifest;

@@ -171,7 +171,10 @@ fn is_kept_when_empty(path: &str) -> bool {
     of_every_container
         || events
         || name.ends_with(".lock")
-        || matches!(name, "lock" | "version" | "overlay.json" | "pasta.json")
+        || matches!(
+            name,
+            "lock" | "version" | "overlay.json" | "pasta.json" | "events.log" | "events.log.1"
+        )
 }
 
 fn mounts_below(dir: &Path) -> BTreeSet<String> {
