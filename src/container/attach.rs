@@ -4,6 +4,7 @@ use crate::error::{Error, Kind, Result};
 
 use super::client::{Connection, Session, Signals, detach_keys, send_size};
 use super::engine::Container;
+use super::events::Action;
 use super::options::{AttachOptions, RunOutcome, Streams};
 use super::protocol::{FrameKind, Wants};
 use super::record::Status;
@@ -41,6 +42,7 @@ impl Container {
         let mut connection = Connection::new(sock);
         let session = me.session(options)?;
         connection.send(FrameKind::Hello, &[wants(session.streams).to_byte()])?;
+        me.emit(Action::Attach);
         if session.tty {
             send_size(&mut connection, &options.terminal);
         }

@@ -17,6 +17,7 @@ use crate::userns::mode;
 
 use super::clock;
 use super::engine::Container;
+use super::events::Action;
 use super::record::Record;
 use super::request::{MountRequest, UsernsMode};
 
@@ -87,13 +88,16 @@ impl Container {
             created: &created,
             name: options.name.as_ref(),
         };
-        images.commit(&request, &|| self.still_there())
+        let committed = images.commit(&request, &|| self.still_there())?;
+        self.emit(Action::Commit);
+        Ok(committed)
     }
 
     /// Writes the container's whole tree to `to`, a tar.
     pub fn export(&self, to: OwnedFd) -> Result<Packed> {
         let packed = pack::export(&self.host_maps()?, &self.tree(), to)?;
         self.still_there()?;
+        self.emit(Action::Export);
         Ok(packed)
     }
 

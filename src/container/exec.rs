@@ -17,6 +17,7 @@ use crate::userns::inside;
 use super::client::{Outlet, RawTerminal, Signals, detach_keys, terminal_size, write_some};
 use super::detach::DetachScanner;
 use super::engine::Container;
+use super::events::{Action, Event};
 use super::merge::EnvList;
 use super::monitor::{END_OF_TRANSMISSION, never_block, resize};
 use super::names;
@@ -84,11 +85,23 @@ impl Container {
                 false => err,
             }
         })?;
+        let mut log = me.engine.event_log();
+        let event =
+            |action| Event::container(action, &me.record).attribute("execID", session.as_str());
+        if let Some(log) = &mut log {
+            log.append(&[event(Action::Exec)]);
+            log.keep();
+        }
         if request.detach {
             return Ok(ExecOutcome::Detached(session));
         }
         match Relay::new(terminal, request, running)?.run(keys)? {
-            Some(code) => Ok(ExecOutcome::Exited(code)),
+            Some(code) => {
+                if let Some(log) = &mut log {
+                    log.append(&[event(Action::ExecDied).exit_code(code)]);
+                }
+                Ok(ExecOutcome::Exited(code))
+            }
             None => Ok(ExecOutcome::Detached(session)),
         }
     }

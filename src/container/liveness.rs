@@ -17,6 +17,7 @@ use crate::state::{self, Durable, Lock};
 use super::clock;
 use super::end::{Asked, End, EndedBy};
 use super::engine::{Container, Containers, make_dir};
+use super::events::{Action, Event};
 use super::record::{State, Status};
 
 /// Exit status of a container whose end nobody saw; Podman prints the same.
@@ -144,9 +145,15 @@ impl Container {
             return Ok(true);
         }
         self.record_death()?;
+        let died = Event::container(Action::Died, &self.record);
+        self.engine.emit(&died.exit_code(UNKNOWN_EXIT));
         if self.record.request.auto_remove {
             // What the monitor would have done. A failure leaves it listed as exited.
-            return Ok(self.remove_locked(lock, true).is_err());
+            let removed = self.remove_locked(lock, true).is_ok();
+            if removed {
+                self.emit(Action::Remove);
+            }
+            return Ok(!removed);
         }
         Ok(true)
     }

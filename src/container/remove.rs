@@ -14,6 +14,7 @@ use crate::state::Lock;
 use crate::storage::Store;
 
 use super::engine::{Container, Containers, is_id, make_dir};
+use super::events::{Action, Event};
 use super::options::{RemoveOptions, StopOptions};
 use super::record::VolumeMount;
 use super::rename::RENAMING;
@@ -81,7 +82,9 @@ impl Container {
                 me.state = me.engine.load_state(&me.record.id)?;
                 ending = me.state.open_init();
                 if ending.is_none() {
-                    return me.remove_locked(lock, options.volumes);
+                    me.remove_locked(lock, options.volumes)?;
+                    me.emit(Action::Remove);
+                    return Ok(());
                 }
             }
             if Instant::now() >= give_up {
@@ -125,10 +128,15 @@ impl Container {
 
     /// Removes what [`Containers::make_volumes`] made for it alone. After the container itself: it needs them no more.
     fn remove_volumes(&self) -> Result<()> {
-        match self.anonymous_volumes().next() {
-            Some(_) => self.engine.volumes().remove_of(&self.record.id),
-            None => Ok(()),
+        if self.anonymous_volumes().next().is_none() {
+            return Ok(());
         }
+        self.engine.volumes().remove_of(&self.record.id)?;
+        let gone = self
+            .anonymous_volumes()
+            .map(|volume| Event::volume(Action::Remove, &volume.name));
+        self.engine.emit_all(&gone.collect::<Vec<_>>());
+        Ok(())
     }
 
     fn anonymous_volumes(&self) -> impl Iterator<Item = &VolumeMount> {

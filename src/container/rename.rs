@@ -13,6 +13,7 @@ use crate::state::{self, Durable};
 use crate::storage::Store;
 
 use super::engine::Container;
+use super::events::{Action, Event};
 use super::names;
 
 /// In the container's directory: a rename is under way, or was killed, and there may be a link too many.
@@ -74,6 +75,7 @@ impl Container {
         engine.release_name(&old, id)?;
         let _ = remove_file(&mark); // it costs the removal a look, no more
         drop(lock);
+        engine.emit(&Event::container(Action::Rename, &record));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use crate::error::{Result, Tried};
 
 use super::engine::Container;
+use super::events::Action;
 use super::options::{StopOptions, StopReport};
 
 /// In the runtime directory: the end that comes now is no reason to remove the container.
@@ -14,6 +15,7 @@ impl Container {
     /// [`Container::stop`], after which [`Container::start`] finds the container even if it was run with `--rm`.
     pub fn stop_to_restart(&self, options: &StopOptions) -> Result<StopReport> {
         let mut me = self.clone();
+        self.emit(Action::Restart);
         if !me.refresh()? || !me.state.is_alive() || !me.record.request.auto_remove {
             return me.stop(options);
         }

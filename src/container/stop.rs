@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result, Tried};
 
 use super::end::Asked;
 use super::engine::Container;
+use super::events::Action;
 use super::options::{KillOptions, StopOptions, StopReport};
 use super::protocol::FrameKind;
 use super::record::Status;
@@ -71,6 +72,9 @@ impl Container {
             .hint("it hangs in the kernel: look at /proc/PID/stack, a file server may be away"));
         }
         me.refresh()?; // records a death no monitor saw
+        if command == "stop" {
+            me.emit(Action::Stop);
+        }
         Ok(report)
     }
 
@@ -99,10 +103,13 @@ impl Container {
         let asked = Asked::now("kill", options.signal);
         asked.leave(&me.run_dir());
         if !asked.wants_the_end() {
-            return me.signal(options.signal);
+            me.signal(options.signal)?;
+            me.emit(Action::Kill);
+            return Ok(());
         }
         let mut watch = me.watch()?;
         me.end(&watch, options.signal)?;
+        me.emit(Action::Kill);
         match options.signal {
             libc::SIGKILL => watch.wait(Some(AFTER_KILL)).map(drop),
             _ => Ok(()),

@@ -5,6 +5,7 @@ use crate::volume::{Image, NewVolume, Volume, Volumes, Wanted};
 
 use super::clock;
 use super::engine::Containers;
+use super::events::{Action, Event};
 use super::record::Record;
 
 impl Containers {
@@ -51,7 +52,11 @@ impl Containers {
                 None => match volumes.create(&mounted.name, new(), clock::now()) {
                     // Another container was faster.
                     Err(err) if err.kind() == Kind::InUse => self.volume(&mounted.name)?,
-                    made => made?,
+                    made => {
+                        let made = made?;
+                        self.emit(&Event::volume(Action::Create, &mounted.name));
+                        made
+                    }
                 },
             };
             wanted.push(Wanted {

@@ -128,6 +128,7 @@ impl Images<'_> {
                 .map(|id| self.store.layer_dir(id))
                 .collect(),
             size,
+            pulled: false,
         })
     }
 }

@@ -6,11 +6,12 @@ use super::record::{ImageRecord, TagRecord, VERSION};
 use super::reference::{LOCALHOST, Name, Reference};
 use super::remove::unlink;
 use crate::error::{Error, Kind, Result};
-use crate::storage::WriteLock;
+use crate::storage::{Digest, WriteLock};
 
 impl Images<'_> {
     /// Gives an image more names; a bare one is `localhost/NAME:latest`. None is given when one of them is malformed.
-    pub fn tag(&self, source: &str, targets: &[String]) -> Result<()> {
+    /// Returns the image's id.
+    pub fn tag(&self, source: &str, targets: &[String]) -> Result<Digest> {
         let references = targets
             .iter()
             .map(|target| normalize(target))
@@ -33,11 +34,12 @@ impl Images<'_> {
                 digest: record.digest(),
             })?;
         }
-        Ok(())
+        Ok(record.id)
     }
 
     /// Takes names from an image, all of them when `targets` is empty. The image stays, even without a name.
-    pub fn untag(&self, source: &str, targets: &[String]) -> Result<()> {
+    /// Returns its id and the names.
+    pub fn untag(&self, source: &str, targets: &[String]) -> Result<(Digest, Vec<Reference>)> {
         let _lock = self.store.lock_structure()?;
         let id = self.locate(source)?.id;
         if self.is_read_only(&id) {
@@ -49,10 +51,11 @@ impl Images<'_> {
         let mut tags = self.own_tags()?;
         tags.retain(|tag| tag.id == id);
         if targets.is_empty() {
-            return tags
-                .iter()
-                .try_for_each(|tag| self.drop_name(&tag.reference));
+            let names: Vec<Reference> = tags.into_iter().map(|tag| tag.reference).collect();
+            names.iter().try_for_each(|name| self.drop_name(name))?;
+            return Ok((id, names));
         }
+        let mut dropped = Vec::new();
         for target in targets {
             let reference = full_name(target, "untag")?;
             if !tags.iter().any(|tag| tag.reference == reference) {
@@ -62,8 +65,9 @@ impl Images<'_> {
                 ));
             }
             self.drop_name(&reference)?;
+            dropped.push(reference);
         }
-        Ok(())
+        Ok((id, dropped))
     }
 
     /// Names that this store gave, not those of stores below.

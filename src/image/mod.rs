@@ -89,6 +89,8 @@ pub struct Image {
     pub layers: Vec<PathBuf>,
     /// Sum of the unpacked layers, bytes.
     pub size: u64,
+    /// This very command fetched it.
+    pub pulled: bool,
 }
 
 /// `--pull` and `--policy`: when a registry is asked although, or because, an image is (not) here.

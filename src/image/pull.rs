@@ -42,9 +42,13 @@ impl Images<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Image> {
         let from_files = !matches!(transport::parse(text)?, Transport::Registry(_));
+        let pulled = |image| Image {
+            pulled: true,
+            ..image
+        };
         let local = match policy {
             // What lies in a file is read whatever the policy, as in Podman: no registry is asked.
-            _ if from_files => return self.pull(text, options, progress),
+            _ if from_files => return self.pull(text, options, progress).map(pulled),
             PullPolicy::Always => None,
             _ => match self.find(text) {
                 Ok(image) => Some(image),
@@ -62,14 +66,14 @@ impl Images<'_> {
             }
             (PullPolicy::Missing, Some(image)) if fits(&image, options) => image,
             (PullPolicy::Newer, Some(image)) => match self.pull(text, options, progress) {
-                Ok(image) => image,
+                Ok(image) => pulled(image),
                 Err(err) => {
                     let text = format!("{err}, using the image that is here");
                     progress.event(&Event::Warning { text: &text });
                     image
                 }
             },
-            _ => self.pull(text, options, progress)?,
+            _ => pulled(self.pull(text, options, progress)?),
         };
         let image = self.make_mountable(image, progress)?;
         if options.platform.is_empty() {

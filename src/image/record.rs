@@ -203,6 +203,7 @@ impl Images<'_> {
                 .map(|layer| self.store.layer_dir(layer))
                 .collect(),
             size: record.size,
+            pulled: false,
         })
     }
 }

@@ -18,8 +18,8 @@ use crate::storage::{ChainId, Digest, References, WriteLock};
 /// One step of a removal, in Podman's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
-    /// The name is gone.
-    Untagged(String),
+    /// The name is gone; `id` is of the image that had it.
+    Untagged { name: String, id: String },
     /// The image is gone; its id, 64 hex digits.
     Deleted(String),
 }
@@ -354,7 +354,10 @@ impl<'a> Shelf<'a> {
             image.names.retain(|known| known != name);
             image.pinned.retain(|known| known != name);
         }
-        self.done.push(Removal::Untagged(name.to_string()));
+        self.done.push(Removal::Untagged {
+            name: name.to_string(),
+            id: id.hex(),
+        });
         Ok(())
     }
 }

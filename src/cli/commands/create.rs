@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::container::request::CreateRequest;
 use crate::error::{Error, Result};
 use crate::image::{Image, PullPolicy};
@@ -50,5 +51,9 @@ pub fn prepare(args: &CreateArgs, ctx: &Context) -> Result<(CreateRequest, Optio
     let image =
         ctx.images()?
             .ensure(name, policy, &options, &mut *progress::renderer(args.quiet))?;
+    if image.pulled {
+        let pulled = Event::image(Action::Pull, &image.id, name);
+        ctx.containers()?.emit(&pulled);
+    }
     Ok((request, Some(image)))
 }

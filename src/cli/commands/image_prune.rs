@@ -7,8 +7,10 @@ use crate::cli::exit::{self, Outcome, Status};
 use crate::cli::image_filter::{Facts, Filters, is_dangling};
 use crate::cli::output::Printer;
 use crate::cli::usage;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Failures, Kind, Result, Tried};
 use crate::image::{Family, Pruned, Summary};
+use crate::storage::Digest;
 
 use super::rmi;
 
@@ -68,7 +70,11 @@ pub fn prune(
         Ok((!dangling || is_dangling(image, family))
             && filters.admit(image.clone(), family, &facts)?.is_some())
     };
-    images.prune(&choice, &|| rmi::users(ctx), failures)
+    let pruned = images.prune(&choice, &|| rmi::users(ctx), failures)?;
+    let removed = |id: &Digest| Event::image(Action::Remove, &id.hex(), "");
+    let events: Vec<Event> = pruned.ids.iter().map(removed).collect();
+    ctx.containers()?.emit_all(&events);
+    Ok(pruned)
 }
 
 /// Filters of `prune` must have an `=`, which is said in words of their own.

@@ -9,6 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Result, Tried};
 use crate::image::PlatformRequest;
 use crate::image::change::Change;
@@ -93,6 +94,9 @@ pub fn run(args: &ImportArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     };
     let mut progress = progress::renderer(args.quiet);
     let image = images.import(file, &request, &mut *progress)?;
+    let shown = name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let imported = Event::image(Action::Import, &image.id, &shown);
+    ctx.containers()?.emit(&imported);
     out.line(&format!("sha256:{}", image.id))?;
     Ok(Status::SUCCESS)
 }

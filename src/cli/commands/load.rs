@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Result, Tried};
+use crate::image::Loaded;
 
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
@@ -38,6 +40,13 @@ pub fn run(args: &LoadArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         Some(path) => images.load_path(path, &mut *progress)?,
         None => images.load_file(stdin()?, &mut *progress)?,
     };
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    let event = |loaded: &Loaded| {
+        let path = path.to_string_lossy();
+        Event::image(Action::LoadFromArchive, &loaded.image.id, &path)
+    };
+    let events: Vec<Event> = loaded.iter().map(event).collect();
+    ctx.containers()?.emit_all(&events);
     for loaded in loaded {
         if loaded.names.is_empty() {
             out.line(&format!("Loaded image: sha256:{}", loaded.image.id))?;

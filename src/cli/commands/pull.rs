@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, all};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Failures};
 use crate::image::PullPolicy;
 
@@ -59,6 +60,11 @@ pub fn run(args: &PullArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         };
         for name in wanted.unwrap_or_default() {
             let pulled = images.ensure(&name, policy, &options, &mut *progress);
+            let event = match &pulled {
+                Ok(image) => Event::image(Action::Pull, &image.id, &name),
+                Err(err) => Event::image(Action::PullError, "", &name).error(&err.to_string()),
+            };
+            ctx.containers()?.emit(&event);
             if let Some(image) = failures.keep(pulled) {
                 out.line(&image.id)?;
                 out.flush()?;

@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::Error;
 use crate::image::PushOptions;
 
@@ -58,6 +59,10 @@ pub fn run(args: &PushArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
         .images()?
         .push(source, destination, &options, &mut *progress)?;
     drop(progress);
+    let id = ctx.images()?.summary(source).map(|image| image.id.hex());
+    let to = destination.unwrap_or(source);
+    ctx.containers()?
+        .emit(&Event::image(Action::Push, &id.unwrap_or_default(), to));
     args.outgoing.write_digest(&digest)?;
     Ok(Status::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, removal};
 use crate::cli::output::Printer;
+use crate::container::events::{Action, Event};
 use crate::container::options::RemoveOptions as RemoveContainer;
 use crate::error::{Error, Failures, Kind, Result};
 use crate::image::{InUse, Removal, RemoveOptions};
@@ -69,14 +70,24 @@ pub fn run(args: &RmiArgs, ctx: &Context, out: &mut Printer) -> Outcome {
             break;
         }
     }
+    ctx.containers()?.emit_all(&events(&done));
     show(&done, out)?;
     removal(failures)
+}
+
+/// What happened to each image and name.
+fn events(done: &[Removal]) -> Vec<Event> {
+    let event = |step: &Removal| match step {
+        Removal::Untagged { name, id } => Event::image(Action::Untag, id, name),
+        Removal::Deleted(id) => Event::image(Action::Remove, id, ""),
+    };
+    done.iter().map(event).collect()
 }
 
 /// Prints names first, then ids, as Podman does.
 pub fn show(done: &[Removal], out: &mut Printer) -> Result<()> {
     for step in done {
-        if let Removal::Untagged(name) = step {
+        if let Removal::Untagged { name, .. } = step {
             out.line(&format!("Untagged: {name}"))?;
         }
     }

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Tried};
 use crate::image::{SaveFormat, SaveOptions, SaveTo};
 
@@ -77,7 +78,18 @@ pub fn run(args: &SaveArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         many: args.multi_image_archive,
     };
     let mut progress = progress::renderer(args.quiet);
-    ctx.images()?
-        .save(&args.images, to, options, &mut *progress)?;
+    let images = ctx.images()?;
+    images.save(&args.images, to, options, &mut *progress)?;
+    let path = args.output.as_deref().unwrap_or(Path::new("-"));
+    let saved = |name: &String| {
+        let id = images.summary(name).map(|image| image.id.hex());
+        Event::image(
+            Action::Save,
+            &id.unwrap_or_default(),
+            &path.to_string_lossy(),
+        )
+    };
+    let events: Vec<Event> = args.images.iter().map(saved).collect();
+    ctx.containers()?.emit_all(&events);
     Ok(Status::SUCCESS)
 }

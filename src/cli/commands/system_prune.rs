@@ -4,6 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome, Status};
 use crate::cli::output::{Printer, human};
 use crate::cli::usage;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Failures, Result};
 
 use super::container_prune::{self, check_prune_filters};
@@ -55,6 +56,7 @@ pub fn run(args: &SystemPruneArgs, ctx: &Context, out: &mut Printer) -> Outcome 
     let images = image_prune::prune(args.all, &args.filter, ctx, &mut failures)?;
     let ids = images.ids.iter().map(|id| (id.hex(), 0)).collect();
     freed += told("Images", ids, out)? + images.bytes;
+    ctx.containers()?.emit(&Event::system(Action::Prune));
     out.line(&format!("Total reclaimed space: {}", human::size(freed, 4)))?;
     out.flush()?;
     exit::all(failures)

@@ -4,6 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::usage;
+use crate::container::events::{Action, Event};
 
 #[derive(Debug, clap::Args)]
 pub struct TagArgs {
@@ -14,7 +15,10 @@ pub struct TagArgs {
 
 pub fn run(args: &TagArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
     usage::at_least(2, &args.names)?;
-    ctx.images()?.tag(&args.names[0], &args.names[1..])?;
+    let id = ctx.images()?.tag(&args.names[0], &args.names[1..])?;
+    let tagged = |name: &String| Event::image(Action::Tag, &id.hex(), name);
+    let events: Vec<Event> = args.names[1..].iter().map(tagged).collect();
+    ctx.containers()?.emit_all(&events);
     Ok(Status::SUCCESS)
 }
 
@@ -27,6 +31,9 @@ pub struct UntagArgs {
 
 pub fn run_untag(args: &UntagArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
     usage::at_least(1, &args.names)?;
-    ctx.images()?.untag(&args.names[0], &args.names[1..])?;
+    let (id, names) = ctx.images()?.untag(&args.names[0], &args.names[1..])?;
+    let untagged = |name| Event::image(Action::Untag, &id.hex(), &format!("{name}"));
+    let events: Vec<Event> = names.iter().map(untagged).collect();
+    ctx.containers()?.emit_all(&events);
     Ok(Status::SUCCESS)
 }

@@ -6,6 +6,7 @@ use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
+use crate::container::events::{Action, Event};
 use crate::container::{clock, names};
 use crate::error::{Error, Kind, Result};
 use crate::volume::{DRIVER, NewVolume};
@@ -54,12 +55,14 @@ pub fn run(args: &VolumeCreateArgs, ctx: &Context, out: &mut Printer) -> Outcome
         anonymous_of: None,
     };
     let store = ctx.store()?;
-    match ctx.containers()?.volumes().create(&name, new, clock::now()) {
+    let containers = ctx.containers()?;
+    match containers.volumes().create(&name, new, clock::now()) {
         Err(err) if args.ignore && err.kind() == Kind::InUse => {}
         made => {
-            drop(made.map_err(|err| {
+            made.map_err(|err| {
                 err.context(format!("create volume in {}", store.root().display()))
-            })?)
+            })?;
+            containers.emit(&Event::volume(Action::Create, &name));
         }
     }
     out.line(&name)?;

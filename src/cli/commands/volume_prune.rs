@@ -5,6 +5,7 @@ use crate::cli::exit::{self, Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::usage;
 use crate::cli::volume_filter::{Filters, used};
+use crate::container::events::{Action, Event};
 use crate::error::{Failures, Kind, Result};
 use crate::storage::tree_bytes;
 use crate::volume::Volume;
@@ -73,7 +74,10 @@ pub fn remove(
         let name = volume.record.name;
         let bytes = tree_bytes(&volume.data).unwrap_or_default();
         match volumes.remove(&name, &|| containers.volume_users(&name)) {
-            Ok(()) => removed.push((name, bytes)),
+            Ok(()) => {
+                containers.emit(&Event::volume(Action::Remove, &name));
+                removed.push((name, bytes));
+            }
             // Somebody began to use it, or was faster.
             Err(err) if matches!(err.kind(), Kind::InUse | Kind::NotFound) => {}
             Err(err) => failures.push(err),

@@ -8,6 +8,7 @@ use crate::cli::exit::{self, Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::usage;
 use crate::container::RemoveOptions;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Failures, Kind, Result};
 
 use super::stop::grace;
@@ -77,6 +78,7 @@ fn remove(name: &str, force: bool, grace: Option<Duration>, ctx: &Context) -> Re
     containers
         .volumes()
         .remove(&name, &|| containers.volume_users(&name))?;
+    containers.emit(&Event::volume(Action::Remove, &name));
     Ok(name)
 }
 

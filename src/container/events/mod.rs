@@ -229,6 +229,11 @@ impl Event {
         self
     }
 
+    pub fn error(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.error);
+        self
+    }
+
     /// Of a `health_status` event.
     pub fn health(mut self, status: &str, failing_streak: u32, log: &str) -> Self {
         status.clone_into(&mut self.health_status);
@@ -303,7 +308,9 @@ impl Containers {
 
     /// Writes several events at once, for one that does not keep the file open.
     pub fn emit_all(&self, events: &[Event]) {
-        if let Some(mut log) = self.event_log() {
+        if !events.is_empty()
+            && let Some(mut log) = self.event_log()
+        {
             log.append(events);
         }
     }

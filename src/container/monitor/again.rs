@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result, Tried};
 use crate::runtime::StdioPlan;
@@ -18,6 +19,7 @@ use super::super::record::{Record, State, Status};
 use super::super::request::LogDriver;
 use super::super::spec::uses_mount_points;
 use super::super::start::NO_TERMINAL;
+use super::chronicle::Chronicle;
 use super::launch::{Launch, Launched};
 use super::pump::Pump;
 use super::silence_stdio;
@@ -62,11 +64,13 @@ pub(super) struct Over<'a> {
     pub(super) record: &'a mut Record,
     pub(super) kept: &'a Kept,
     pub(super) state_path: &'a Path,
+    pub(super) chronicle: &'a mut Chronicle,
+    pub(super) died: SystemTime,
 }
 
 /// Runs the program again where the policy says so; `None`: that was the end, and `state` tells of it.
 pub(super) fn run_again(
-    over: Over<'_>,
+    mut over: Over<'_>,
     pump: &mut Pump,
     restarts: &mut Restarts,
     state: &mut State,
@@ -80,6 +84,8 @@ pub(super) fn run_again(
             *over.record = over.engine.load_record(&over.record.id).ok().flatten()?;
         }
         let pause = restarts.next(over.record.request.restart, run)?;
+        over.chronicle
+            .ended(over.record, state.exit_code, over.died, false);
         pump.dismiss(state.exit_code);
         state.status = Status::Restarting;
         state.restart_count = restarts.count;
@@ -97,8 +103,12 @@ pub(super) fn run_again(
             return None;
         }
         match launch(&over, restarts.count) {
-            Ok(launched) => return Some(launched),
+            Ok(launched) => {
+                over.chronicle.restarted(over.record, launched.made);
+                return Some(launched);
+            }
             Err(err) => {
+                over.died = SystemTime::now();
                 state.error = err.to_string();
                 state.error_hint = err.remedy().unwrap_or_default().to_owned();
                 state.ended(status_of(&err));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
 use crate::error::{Result, Tried};
 use crate::net::{NetHelper, NetPlan, Netns};
@@ -31,6 +32,8 @@ pub(super) struct Launched {
     pub(super) stdio: Stdio,
     pub(super) helper: NetHelper,
     pub(super) state: State,
+    /// When its namespaces were there.
+    pub(super) made: SystemTime,
 }
 
 impl Launch<'_> {
@@ -50,6 +53,7 @@ impl Launch<'_> {
             init: record.request.init,
         };
         let starting = launch::begin(plan, meanwhile)?;
+        let made = SystemTime::now();
         let pid = starting.pid().as_raw();
         let mut helper = self.network.start(&Netns {
             pid,
@@ -75,6 +79,7 @@ impl Launch<'_> {
                 stdio,
                 helper,
                 state,
+                made,
             }),
             Err(err) => {
                 helper.stop();

@@ -5,6 +5,7 @@
 //! to the moment everything about the end is on disk. It has no thread and executes nothing.
 
 mod again;
+mod chronicle;
 mod clients;
 mod launch;
 pub mod log;
@@ -13,7 +14,7 @@ mod timers;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -40,6 +41,7 @@ use super::restart::RESTARTING;
 use super::spec::Plan;
 use super::watch::{address_below, open_dir};
 use again::{Kept, Over};
+use chronicle::{Beginning, Chronicle};
 use clients::Client;
 use launch::{Launch, Launched};
 use log::LogFile;
@@ -76,6 +78,7 @@ struct Started {
     starter: Client,
     listener: Option<OwnedFd>,
     log: Option<LogFile>,
+    beginning: Beginning,
     kept: Kept,
 }
 
@@ -142,6 +145,11 @@ fn begin(job: Job<'_>) -> Result<Started> {
         listener = Some(listen_below(&run_dir)?);
         await_go(&mut starter)
     })?;
+    let beginning = Beginning {
+        created: job.fresh,
+        attached: job.wanted != Wants::default(),
+        init: launched.made,
+    };
     if inherit {
         silence_stdio()?;
     }
@@ -150,6 +158,7 @@ fn begin(job: Job<'_>) -> Result<Started> {
         starter,
         listener,
         log,
+        beginning,
         kept,
     })
 }
@@ -188,8 +197,11 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         mut starter,
         listener,
         log,
+        beginning,
         kept,
     } = started;
+    // Whoever is told that it runs finds the events.
+    let mut chronicle = Chronicle::begin(engine, &record, beginning);
     starter.send(FrameKind::Started, &launched.state.pid.to_le_bytes());
     let mut pump = Pump::new(own_signals()?);
     pump.clients.push(starter);
@@ -198,11 +210,12 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
     let mut restarts = Restarts::default();
     let run_dir = engine.run_dir(&record.id);
     let path = engine.dir(&record.id).join("state.json");
-    let (mut state, code) = loop {
+    let (mut state, code, died) = loop {
         let Launched {
             stdio,
             mut helper,
             mut state,
+            ..
         } = launched;
         let pid = state.pid;
         pump.begin(Pid::from_raw(pid), state.helper_pid, Ends::of(stdio)?);
@@ -212,12 +225,14 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             pump.timers.set(Due::TimeLimit, began, limit);
         }
         if restarts.count == 0 {
-            pump.close_all_else(&lock, &kept)?;
+            pump.close_all_else(&lock, &kept, chronicle.number())?;
         }
         sys::memory::trim();
 
         let ended = pump.run();
 
+        let died = SystemTime::now();
+        chronicle.renamed(engine, &mut record);
         helper.stop();
         let code = match ended.timed_out {
             true => TIMED_OUT,
@@ -232,6 +247,8 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             record: &mut record,
             kept: &kept,
             state_path: &path,
+            chronicle: &mut chronicle,
+            died,
         };
         let run = RunEnded {
             failed: code != 0,
@@ -241,7 +258,7 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             Some(next) => launched = next,
             None => {
                 let code = state.exit_code;
-                break (state, code);
+                break (state, code, died);
             }
         }
     };
@@ -256,10 +273,12 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             engine: engine.clone(),
         };
         let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
+        chronicle.ended(&record, code, died, true);
     } else {
         state.status = Status::Exited;
         let _ = state::save(&path, &state, Durable::No); // a full disk: readers find the lock free
         let _ = fs::remove_file(run_dir.join("attach"));
+        chronicle.ended(&record, code, died, false);
         drop(lock);
         unsynced = Some(path);
     }

@@ -153,7 +153,7 @@ impl Pump {
     }
 
     /// Closes what the monitor inherited and does not use: nobody's pipe or file is kept open by it.
-    pub fn close_all_else(&self, lock: &Lock, kept: &Kept) -> Result<()> {
+    pub fn close_all_else(&self, lock: &Lock, kept: &Kept, beside: Option<i32>) -> Result<()> {
         let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_fd().as_raw_fd()];
         keep.push(self.signals.as_fd().as_raw_fd());
         keep.extend(kept.all().map(AsRawFd::as_raw_fd));
@@ -161,6 +161,7 @@ impl Pump {
         keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
         keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
         keep.extend(self.log.as_ref().map(LogFile::number));
+        keep.extend(beside);
         sys::fd::close_all_but(&mut keep).tried(|| "close descriptors")
     }
 

@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::container::clock;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Result};
 use crate::secret::{DRIVER, IfTaken, LIMIT, NewSecret};
 
@@ -64,6 +65,8 @@ pub fn run_create(args: &CreateArgs, ctx: &Context, out: &mut Printer) -> Outcom
         },
     };
     let id = secrets(ctx)?.create(name, &data, new, clock::now())?;
+    ctx.containers()?
+        .emit(&Event::secret(Action::Create, &id.to_string()));
     out.line(&id)?;
     Ok(Status::SUCCESS)
 }

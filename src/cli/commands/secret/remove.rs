@@ -4,6 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::usage;
+use crate::container::events::{Action, Event};
 use crate::error::{Error, Failures, Kind};
 
 use super::secrets;
@@ -35,7 +36,11 @@ pub fn run_rm(args: &RmArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     let mut failures = Failures::default();
     for name in &names {
         match secrets.remove(name) {
-            Ok(id) => out.line(&id)?,
+            Ok(id) => {
+                ctx.containers()?
+                    .emit(&Event::secret(Action::Remove, &id.to_string()));
+                out.line(&id)?;
+            }
             Err(err) if args.ignore && err.kind() == Kind::NotFound => {}
             Err(err) => failures.push(err),
         }
