@@ -210,7 +210,6 @@ impl Containers {
     }
 }
 
-/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
 /// Everything in the layer of mount points will be covered, and belongs to root inside.
 pub(super) fn uses_mount_points(record: &Record) -> bool {
     let root_is = |map: &[Extent], id| map.iter().any(|e| e.inside == 0 && e.outside == id);
@@ -221,7 +220,8 @@ pub(super) fn uses_mount_points(record: &Record) -> bool {
         && root_is(&record.ids.gids, rustix::process::getegid().as_raw())
 }
 
-fn user_of(record: &Record) -> String {
+/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
+pub(super) fn user_of(record: &Record) -> String {
     let own = |map: &[crate::userns::map::Extent], id: u32| {
         map.iter()
             .find(|extent| extent.outside == id && extent.count == 1)

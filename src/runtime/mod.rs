@@ -36,4 +36,6 @@ mod target;
 mod user;
 mod words;
 
+pub use user::ids as ids_of_user;
+
 pub use plan::{LaunchPlan, NetReady, Rootfs, Running, SecretFile, Stdio, StdioPlan, UserPlan};

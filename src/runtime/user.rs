@@ -119,6 +119,24 @@ impl Found {
     }
 }
 
+/// Uid and gid of `text` (`name[:group]`; empty is root) beneath `root`.
+pub fn ids(root: BorrowedFd<'_>, text: &str) -> Result<(u32, u32)> {
+    let lookup = Lookup::parse(text, &[])?;
+    match (&lookup.user, &lookup.group) {
+        (Who::Id(uid), Some(Who::Id(gid))) => return Ok((*uid, *gid)),
+        (Who::Id(0), None) => return Ok((0, 0)),
+        _ => {}
+    }
+    let mut buffer = vec![0; FILE_LIMIT];
+    match find(root, &lookup, &mut buffer) {
+        Ok(found) => Ok((found.uid, found.gid)),
+        Err(failed) => Err(Error::os(
+            failed.errno,
+            format!("find user {text:?} in the container"),
+        )),
+    }
+}
+
 /// Looks `lookup` up beneath `root`. No allocation: `buffer` holds one file at a time.
 pub(super) fn find(
     root: BorrowedFd<'_>,

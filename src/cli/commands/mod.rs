@@ -9,6 +9,7 @@ mod commit;
 mod completion;
 mod container_exists;
 mod container_prune;
+mod cp;
 mod create;
 mod diff;
 mod exec;
@@ -202,6 +203,13 @@ pub const COMMANDS: &[Entry] = &[
         "Write a container's files as a tar",
         "CONTAINER",
         export::ExportArgs
+    ),
+    entry!(
+        ["cp", "container cp"],
+        Run,
+        "Copy files into, out of and between containers",
+        "[CONTAINER:]SOURCE [CONTAINER:]DESTINATION",
+        cp::CpArgs
     ),
     entry!(
         ["diff"],
@@ -718,7 +726,6 @@ const LATER: &[&str] = &[
     "auto-update",
     "build",
     "compose",
-    "cp",
     "events",
     "farm",
     "generate",

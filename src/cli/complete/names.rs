@@ -76,11 +76,7 @@ fn containers(wanted: States, current: &str, ctx: &Context, answer: &mut Answer)
     for container in ctx.containers()?.list()?.0 {
         let runs = matches!(
             container.state.status,
-            Status::Running
-                | Status::Paused
-                | Status::Stopping
-                | Status::Initialized
-                | Status::Restarting
+            Status::Running | Status::Paused | Status::Stopping | Status::Initialized
         );
         let fits = match wanted {
             States::Any => true,
