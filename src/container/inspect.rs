@@ -16,7 +16,7 @@ use crate::volume;
 
 use super::engine::Container;
 use super::options::Sizes;
-use super::record::{Record, State, VolumeMount};
+use super::record::{Record, State, Status, VolumeMount};
 use super::request::MountRequest;
 use super::signal;
 use super::spec::capability_names;
@@ -86,7 +86,7 @@ impl Container {
                 .map(|p| p.display().to_string())
                 .unwrap_or_default(),
             name: name.clone(),
-            restart_count: 0,
+            restart_count: self.state.restart_count.cast_signed(),
             driver: "overlay".to_owned(),
             mount_label: String::new(),
             process_label: String::new(),
@@ -189,7 +189,7 @@ fn state(state: &State) -> InspectState {
         status: state.status.word().to_owned(),
         running: state.status.word() == "running",
         paused: state.status.word() == "paused",
-        restarting: false,
+        restarting: state.status == Status::Restarting,
         oom_killed: state.oom_killed,
         dead: false,
         pid: state.pid,

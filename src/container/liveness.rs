@@ -84,7 +84,11 @@ impl State {
     pub fn is_alive(&self) -> bool {
         matches!(
             self.status,
-            Status::Initialized | Status::Running | Status::Paused | Status::Stopping
+            Status::Initialized
+                | Status::Running
+                | Status::Paused
+                | Status::Stopping
+                | Status::Restarting
         )
     }
 
@@ -191,6 +195,10 @@ impl Containers {
     pub(super) fn sweep(&self, id: &str) {
         let dir = self.dir(id);
         let owner = fs::read_link(dir.join("owner")).ok();
+        if owner.is_none() {
+            // Killed before it said whose it is, or after; one that holds anything is not removed by this.
+            let _ = fs::remove_dir(&dir);
+        }
         if owner.as_deref().and_then(|o| o.to_str()) != Some(machine_id())
             || make_dir(&self.run_dir(id)).is_err()
         {

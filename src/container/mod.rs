@@ -26,6 +26,7 @@ mod monitor;
 pub mod names;
 pub mod options;
 mod pending;
+pub mod policy;
 mod protocol;
 pub mod record;
 mod remove;
@@ -39,6 +40,7 @@ mod start;
 mod stop;
 mod top;
 mod volumes;
+mod wait;
 mod watch;
 pub mod why;
 

@@ -5,6 +5,7 @@
 //!     containers/<id>/owner         link that names the machine which made it: who may sweep it while it has no record
 //!     containers/<id>/upper, work   the writable layer
 //!     containers/<id>/ctr.log       k8s-file log (`ctr.log.1`: the rotated one)
+//!     containers/<id>/renaming      a rename is under way: names/ may hold a link too many
 //!     containers/<id>/needed-by-ID  a container that joins this one's namespaces
 //!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
 //!     $RUNROOT/<id>/                monitor's lock, attach socket, hosts, resolv.conf, hostname
@@ -109,6 +110,8 @@ pub enum Status {
     Running,
     Paused,
     Stopping,
+    /// Between two runs of a restart policy: the monitor lives, no program does.
+    Restarting,
     Exited,
 }
 
@@ -121,6 +124,7 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
         }
     }
@@ -143,6 +147,9 @@ pub struct State {
     pub host: String,
     pub exit_code: i32,
     pub oom_killed: bool,
+    /// Runs that a restart policy has begun since a user started it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restart_count: u32,
     pub started_at: Option<String>,
     pub finished_at: Option<String>,
     /// Why the last start failed, or `monitor died`.
@@ -161,4 +168,8 @@ pub struct State {
     /// Of the last run that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

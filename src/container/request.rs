@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::net::{NetworkMode, PortMapping, Protocol};
 pub use crate::userns::mode::UsernsMode;
 
+use super::policy::RestartPolicy;
+
 /// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -86,6 +88,8 @@ pub struct CreateRequest {
     pub stop_signal: Option<i32>,
     /// Seconds between the stop signal and SIGKILL.
     pub stop_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "RestartPolicy::is_no")]
+    pub restart: RestartPolicy,
     /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
     pub timeout: Option<u32>,
     pub log: LogRequest,

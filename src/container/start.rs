@@ -30,7 +30,7 @@ use super::spec::{Plan, uses_mount_points};
 use crate::runtime::StdioPlan;
 
 /// Size of a terminal nobody looks at.
-const NO_TERMINAL: (u16, u16) = (24, 80);
+pub(super) const NO_TERMINAL: (u16, u16) = (24, 80);
 
 impl Containers {
     /// Creates and starts in one go, faster than one after the other. Either the program ran, or nothing is left.
@@ -128,7 +128,7 @@ impl Container {
 
     /// A writable layer mounted `volatile` (that of `--rm`) can be mounted once: the kernel marks its work directory
     /// (overlayfs.rst, Volatile mount). The mark guards against lost writes after a crash; in the same boot none are.
-    fn renew_volatile(&self) -> Result<()> {
+    pub(super) fn renew_volatile(&self) -> Result<()> {
         let mounted = self.state.boot_id == super::liveness::boot_id();
         if !self.record.request.auto_remove || !mounted || self.record.request.rootfs.is_some() {
             return Ok(());

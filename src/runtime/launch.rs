@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use oci_spec::runtime::{LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::fs::FileType;
@@ -239,7 +239,9 @@ impl Child {
         self.kill();
         self.armed = false;
         let how = match wait(self.pid) {
-            Ok(status) => format!("it ended early ({status:?})"),
+            Ok(WaitStatus::Signaled(_, signal, _)) => format!("{signal} ended it early"),
+            Ok(WaitStatus::Exited(_, code)) => format!("it ended early, with status {code}"),
+            Ok(_) => "it ended early".to_owned(),
             Err(errno) => format!("it ended early ({})", errno.desc()),
         };
         Error::new(Kind::System, format!("{tried}: {how}"))
@@ -255,7 +257,7 @@ impl Drop for Child {
     }
 }
 
-fn wait(pid: Pid) -> Result<nix::sys::wait::WaitStatus, Errno> {
+fn wait(pid: Pid) -> Result<WaitStatus, Errno> {
     loop {
         match waitpid(pid, Some(WaitPidFlag::__WALL)) {
             Err(Errno::EINTR) => {}

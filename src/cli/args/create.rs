@@ -65,6 +65,9 @@ pub struct CreateArgs {
     /// Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)
     #[arg(long, value_name = "OPTION")]
     pub log_opt: Vec<String>,
+    /// When to run the program again: no, always, on-failure[:N], unless-stopped
+    #[arg(long, value_name = "POLICY")]
+    pub restart: Option<String>,
     /// Passed on to the container: no health check runs
     #[arg(long, hide = true)]
     pub no_healthcheck: bool,

@@ -75,7 +75,6 @@ const REFUSED: &[Later] = &[
     Later::value("rdt-class"),
     Later::value("requires"),
     Later::switch("rmi"),
-    Later::unless("restart", &["no", ""]),
     Later::unless("sdnotify", &["container", "ignore"]),
     Later::unless("seccomp-policy", &["default"]),
     Later::value("shm-size-systemd"),

@@ -34,6 +34,7 @@ pub fn request(
         cidfile: args.cidfile.clone(),
         pidfile: args.pidfile.clone(),
         log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        restart: args.restart.as_deref().unwrap_or_default().parse()?,
         secrets: args
             .secret
             .iter()
@@ -57,6 +58,11 @@ pub fn request(
     }
     if let Some(file) = &args.cidfile {
         absent(file)?;
+    }
+    if request.auto_remove && !request.restart.is_no() {
+        return Err(Error::usage(
+            r#"the --rm option conflicts with --restart, when the restartPolicy is not "" and "no""#,
+        ));
     }
     process(&args.process, &mut request)?;
     files(&args.files, &mut request)?;

@@ -76,7 +76,11 @@ fn containers(wanted: States, current: &str, ctx: &Context, answer: &mut Answer)
     for container in ctx.containers()?.list()?.0 {
         let runs = matches!(
             container.state.status,
-            Status::Running | Status::Paused | Status::Stopping | Status::Initialized
+            Status::Running
+                | Status::Paused
+                | Status::Stopping
+                | Status::Initialized
+                | Status::Restarting
         );
         let fits = match wanted {
             States::Any => true,

@@ -71,7 +71,7 @@ impl Container {
             },
             "NetworkMode": network_word(&self.record.network),
             "PortBindings": port_bindings(&self.record.ports),
-            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+            "RestartPolicy": {"Name": request.restart.word(), "MaximumRetryCount": request.restart.tries()},
             "AutoRemove": request.auto_remove,
             "AutoRemoveImage": false,
             "Annotations": request.annotations,
