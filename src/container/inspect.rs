@@ -205,7 +205,11 @@ fn state(state: &State) -> InspectState {
             .finished_at
             .clone()
             .unwrap_or_else(|| NEVER.to_owned()),
-        cgroup_path: String::new(),
+        cgroup_path: state
+            .cgroup
+            .as_ref()
+            .map(|of| of.group().name())
+            .unwrap_or_default(),
         checkpointed_at: NEVER.to_owned(),
         restored_at: NEVER.to_owned(),
         stopped_by_user: state.stopped_by_user,

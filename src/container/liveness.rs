@@ -121,9 +121,11 @@ impl Container {
         let lock_path = self.engine.lock_path(&self.record.id);
         if self.state.boot_id == boot_id() {
             if Lock::is_held(&lock_path)? {
+                self.look_frozen();
                 return Ok(true);
             }
             if self.state.open_init().is_some() {
+                self.look_frozen();
                 "monitor died".clone_into(&mut self.state.error);
                 return Ok(true);
             }
@@ -160,6 +162,9 @@ impl Container {
 
     fn record_death(&mut self) -> Result<()> {
         self.end_helper();
+        if let Some(of) = self.state.cgroup.take() {
+            super::cgroup::release(&self.run_dir(), &of);
+        }
         self.state.status = Status::Exited;
         let pid = std::mem::take(&mut self.state.pid);
         self.state.exit_code = UNKNOWN_EXIT;

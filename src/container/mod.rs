@@ -5,6 +5,7 @@
 //! output has to reach the user. Files on disk are drawn in [`record`].
 
 mod attach;
+pub mod cgroup;
 mod client;
 pub mod clock;
 pub mod commit;
@@ -25,6 +26,7 @@ mod merge;
 mod monitor;
 pub mod names;
 pub mod options;
+mod pause;
 mod pending;
 pub mod policy;
 mod protocol;

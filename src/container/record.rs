@@ -165,6 +165,9 @@ pub struct State {
     /// Pid of pasta or slirp4netns.
     pub helper_pid: i32,
     pub helper_start: u64,
+    /// Its own group, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<super::cgroup::CgroupOf>,
     /// Of the last run that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,

@@ -244,6 +244,7 @@ impl Containers {
 
     /// All but the lock, which is held. What is left there is gone with the machine's next start; so are failures.
     fn empty_run_dir(&self, id: &str) {
+        super::cgroup::sweep(&self.run_dir(id));
         let entries = fs::read_dir(self.run_dir(id))
             .into_iter()
             .flatten()

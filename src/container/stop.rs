@@ -29,11 +29,28 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("stop"));
         }
-        let grace = options
-            .grace
-            .unwrap_or(Duration::from_secs(me.record.stop_timeout.into()));
-        let mut watch = me.watch()?;
         let command = options.command.unwrap_or("stop");
+        if me.state.status == Status::Paused && command != "rm" {
+            let text = match command {
+                "restart" => {
+                    "unable to restart a container in a paused or unknown state".to_owned()
+                }
+                _ => format!(
+                    "container {} is running or paused, refusing to clean up",
+                    me.record.id
+                ),
+            };
+            return Err(
+                Error::new(Kind::State, format!("{text}: container state improper"))
+                    .hint(format!("thaw it first: pod unpause {}", me.record.name)),
+            );
+        }
+        let own = Duration::from_secs(me.record.stop_timeout.into());
+        let grace = match me.state.status {
+            Status::Paused => Duration::ZERO, // it would hear nothing but SIGKILL
+            _ => options.grace.unwrap_or(own),
+        };
+        let mut watch = me.watch()?;
         let first = match grace.is_zero() {
             true => libc::SIGKILL,
             false => me.record.stop_signal,

@@ -20,6 +20,7 @@ use crate::sys;
 use crate::sys::process::{Cloned, Forked};
 
 use super::init::open_terminal;
+use super::join::fork_into;
 use super::launch::{Child, flag, make_stdio, namespaces};
 use super::message::{Channel, Message};
 use super::plan::{Running, StdioPlan, UserPlan};
@@ -44,6 +45,8 @@ pub struct ExecTarget<'a> {
     pub single_id: bool,
     /// Descriptors that become 3, 4, … in the process.
     pub preserve: Vec<OwnedFd>,
+    /// The directory of the container's cgroup, where it has one.
+    pub cgroup: Option<OwnedFd>,
 }
 
 /// Everything the new process needs, allocated before the fork.
@@ -80,7 +83,8 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
     };
     let namespaces = own_namespaces(target.spec);
     let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a process")?;
-    let helper = match sys::process::fork().map_err(|errno| match errno {
+    let cgroup = target.cgroup.as_ref().map(AsFd::as_fd);
+    let helper = match fork_into(cgroup).map_err(|errno| match errno {
         Errno::EDEADLK => Error::new(Kind::System, "enter a container: this process has threads"),
         _ => Error::os(errno, "enter a container"),
     })? {

@@ -49,6 +49,8 @@ pub(super) struct InitPlan {
     pub(super) domainname: Option<Vec<u8>>,
     /// A network namespace of its own: bring `lo` up.
     pub(super) loopback: bool,
+    /// A cgroup namespace is made here, where the group is the container's own.
+    pub(super) cgroup_namespace: bool,
     /// Rows and columns of a terminal to make.
     pub(super) pty: Option<(u16, u16)>,
     pub(super) stdio: [Option<OwnedFd>; 3],
@@ -108,6 +110,9 @@ pub(super) fn main(plan: &mut InitPlan, channel: &Channel) -> ! {
 fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
     rustix::process::setsid().at(Step::Session, 0)?;
 
+    if plan.cgroup_namespace {
+        sys::process::unshare_cgroups().at(Step::CgroupNamespace, 0)?;
+    }
     // First half: the host's view, while the ids are being mapped.
     if plan.loopback {
         let flags = SocketFlags::CLOEXEC;

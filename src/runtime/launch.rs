@@ -46,9 +46,15 @@ pub struct Starting {
 ///
 /// `meanwhile` is the caller's work that can be done while the ids are being mapped; its failure ends the start.
 /// For a process with one thread only. Nothing is left behind on failure.
-pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result<Starting> {
+pub fn begin(mut plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result<Starting> {
     let joins = Joins::open(&plan.spec)?;
-    let flags = new_namespaces(&plan.spec);
+    let cgroup = plan.cgroup.take();
+    let mut flags = new_namespaces(&plan.spec);
+    // A cgroup namespace made by the clone would begin at the caller's group, not at the one cloned into.
+    let own_cgroups = cgroup.is_some() && flags & libc::CLONE_NEWCGROUP as u64 != 0;
+    if own_cgroups {
+        flags &= !(libc::CLONE_NEWCGROUP as u64);
+    }
     let own_ids = flags & libc::CLONE_NEWUSER as u64 != 0;
     let mut ids = plan.ids.clone();
     let oom_score_adj = plan
@@ -58,11 +64,13 @@ pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result
         .and_then(oci_spec::runtime::Process::oom_score_adj);
     let (theirs_stdio, stdio) = make_stdio(plan.stdio)?;
     let mut init = compile(plan, theirs_stdio, own_ids)?;
+    init.cgroup_namespace = own_cgroups;
+    let cgroup = cgroup.as_ref().map(AsFd::as_fd);
 
     let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a container")?;
     let tried = "make the namespaces of a container";
     let child = if joins.is_empty() {
-        match sys::process::clone3(flags, None).map_err(|errno| clone_failed(errno, tried))? {
+        match sys::process::clone3(flags, cgroup).map_err(|errno| clone_failed(errno, tried))? {
             Cloned::Child => {
                 drop(channel);
                 init::main(&mut init, &theirs)
@@ -72,7 +80,7 @@ pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result
     } else {
         let nested = own_ids.then_some(&ids);
         match joins
-            .clone_within(flags, nested)
+            .clone_within(flags, nested, cgroup)
             .map_err(|errno| clone_failed(errno, tried))?
         {
             None => {
@@ -385,6 +393,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             .filter(|_| own(LinuxNamespaceType::Uts))
             .map(String::into_bytes),
         loopback: own(LinuxNamespaceType::Network),
+        cgroup_namespace: false,
         pty,
         stdio,
         asks_for_ids,

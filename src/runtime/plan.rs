@@ -33,6 +33,8 @@ pub struct LaunchPlan {
     pub create_cwd: bool,
     /// `--init`: pid 1 is a small program of ours, which runs that of the spec, passes signals on and reaps orphans.
     pub init: bool,
+    /// The directory of the cgroup to be born in; `None`: the caller's.
+    pub cgroup: Option<OwnedFd>,
 }
 
 /// A secret as a file of the container.

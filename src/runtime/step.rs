@@ -74,10 +74,11 @@ pub(super) enum Step {
     Secret,
     /// Executing the small program of `--init`.
     Init,
+    CgroupNamespace,
 }
 
 impl Step {
-    const LAST: Step = Step::Init;
+    const LAST: Step = Step::CgroupNamespace;
 
     fn from_number(number: u16) -> Option<Step> {
         ALL.iter().copied().find(|step| *step as u16 == number)
@@ -142,6 +143,7 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::Dumpable,
     Step::Secret,
     Step::Init,
+    Step::CgroupNamespace,
 ];
 
 /// A failure on its way from a child to its parent.

@@ -26,6 +26,7 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
                 _ => err,
             }
         }
+        Step::CgroupNamespace => tried("make a cgroup namespace".to_owned()),
         Step::Loopback => tried("bring the loopback interface up".to_owned()),
         Step::Hostname => tried(format!(
             "set the host name {:?}",

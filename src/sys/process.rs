@@ -88,6 +88,12 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errn
     }
 }
 
+/// A cgroup namespace that begins at the group this process is in (`unshare(2)`).
+pub fn unshare_cgroups() -> Result<(), Errno> {
+    // SAFETY: an integer; a cgroup namespace shares nothing with threads or memory of this process.
+    Errno::result(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
+}
+
 /// Strings as `execve(2)` wants them: a null-terminated array of pointers, made before a fork.
 #[derive(Debug)]
 pub struct CStrings {

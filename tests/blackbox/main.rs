@@ -24,6 +24,7 @@ mod lifecycle;
 mod login;
 mod manifest;
 mod net;
+mod pause;
 mod pull;
 mod push;
 mod registry;

@@ -31,6 +31,7 @@ mod logout;
 mod logs;
 mod manifest;
 mod mount;
+mod pause;
 mod port;
 mod ps;
 mod pull;
@@ -155,6 +156,24 @@ pub const COMMANDS: &[Entry] = &[
         "CONTAINER [CONTAINER...]",
         kill::KillArgs
     ),
+    entry!(
+        ["pause", "container pause"],
+        Run,
+        "Freeze all processes of containers",
+        "CONTAINER [CONTAINER...]",
+        pause::PauseArgs
+    ),
+    Entry {
+        paths: &["unpause", "container unpause"],
+        group: Group::Run,
+        about: "Let paused containers go on",
+        operands: "CONTAINER [CONTAINER...]",
+        augment: <pause::UnpauseArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: pause::UnpauseArgs = parsed(matches)?;
+            pause::run_unpause(&args, ctx, out)
+        },
+    },
     entry!(
         ["rename", "container rename"],
         Run,
@@ -734,12 +753,10 @@ const LATER: &[&str] = &[
     "kube",
     "machine",
     "network",
-    "pause",
     "play",
     "pod",
     "quadlet",
     "stats",
-    "unpause",
     "update",
     "checkpoint",
     "restore",

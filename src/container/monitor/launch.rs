@@ -9,6 +9,7 @@ use crate::net::{NetHelper, NetPlan, Netns};
 use crate::runtime::{LaunchPlan, NetReady, Stdio, StdioPlan, launch};
 use crate::state::{self, Durable};
 
+use super::super::cgroup;
 use super::super::clock;
 use super::super::engine::Containers;
 use super::super::liveness::{boot_id, machine_id, start_time};
@@ -40,6 +41,8 @@ impl Launch<'_> {
     /// Runs the program, or leaves nothing running. `meanwhile`: see [`launch::begin`].
     pub(super) fn run(self, meanwhile: impl FnOnce() -> Result<()>) -> Result<Launched> {
         let Self { engine, record, .. } = self;
+        let group = cgroup::make(record, &engine.run_dir(&record.id))?;
+        let leaf = group.as_ref().map(|made| made.leaf.try_clone());
         let plan = LaunchPlan {
             spec: self.plan.spec,
             rootfs: engine.rootfs(record),
@@ -51,6 +54,7 @@ impl Launch<'_> {
             preserve: self.preserve,
             create_cwd: record.request.workdir.is_none(),
             init: record.request.init,
+            cgroup: leaf.transpose().tried(|| "copy a descriptor")?,
         };
         let starting = launch::begin(plan, meanwhile)?;
         let made = SystemTime::now();
@@ -63,6 +67,7 @@ impl Launch<'_> {
         let finish = || -> Result<(Stdio, State)> {
             let state = State {
                 restart_count: self.restarts,
+                cgroup: group.as_ref().map(|made| made.of.clone()),
                 ..running_state(pid, &helper)
             };
             // Before the program runs: a monitor killed from here on leaves no process nobody knows of.
@@ -75,12 +80,15 @@ impl Launch<'_> {
             Ok((running.stdio, state))
         };
         match finish() {
-            Ok((stdio, state)) => Ok(Launched {
-                stdio,
-                helper,
-                state,
-                made,
-            }),
+            Ok((stdio, state)) => {
+                group.map(cgroup::Made::keep);
+                Ok(Launched {
+                    stdio,
+                    helper,
+                    state,
+                    made,
+                })
+            }
             Err(err) => {
                 helper.stop();
                 Err(err)

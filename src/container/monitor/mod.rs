@@ -31,6 +31,7 @@ use crate::runtime::StdioPlan;
 use crate::state::{self, Durable, Lock};
 use crate::sys;
 
+use super::cgroup;
 use super::end::Asked;
 use super::engine::Containers;
 use super::policy::{Restarts, RunEnded};
@@ -234,6 +235,9 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         let died = SystemTime::now();
         chronicle.renamed(engine, &mut record);
         helper.stop();
+        if let Some(of) = state.cgroup.take() {
+            cgroup::release(&run_dir, &of);
+        }
         let code = match ended.timed_out {
             true => TIMED_OUT,
             false => ended.code,
