@@ -77,7 +77,7 @@ impl Container {
             user: plan.user,
             seccomp: plan.seccomp,
             single_id: me.record.ids.is_single(),
-            preserve: preserved(request.preserve_fds)?,
+            preserve: preserved(request.preserve_fds, &[])?,
             cgroup: match me.cgroup() {
                 Some(group) => Some(group.open_leaf()?),
                 None => None,

@@ -79,7 +79,11 @@ impl Container {
             static_dir: self.dir().display().to_string(),
             oci_config_path: String::new(),
             oci_runtime: "pod".to_owned(),
-            conmon_pid_file: String::new(),
+            conmon_pid_file: request
+                .monitor_pidfile
+                .as_ref()
+                .map(|p| p.display().to_string())
+                .unwrap_or_default(),
             pid_file: request
                 .pidfile
                 .as_ref()

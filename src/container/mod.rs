@@ -4,6 +4,7 @@
 //! Nothing here prints, reads argv or exits: `cli` hands in its three descriptors ([`Terminal`]) where a container's
 //! output has to reach the user. Files on disk are drawn in [`record`].
 
+mod accounts;
 mod attach;
 pub mod cgroup;
 mod client;
@@ -15,6 +16,7 @@ pub mod detach;
 mod draft;
 pub mod end;
 mod engine;
+mod env_merge;
 pub mod events;
 mod exec;
 mod files;

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Kind;
 use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
+use crate::runtime::accounts::AccountEntry;
 use crate::userns::map::IdMaps;
 
 use super::end::End;
@@ -60,6 +61,9 @@ pub struct Record {
     /// Full ids of containers whose namespaces this one joins.
     pub dependencies: Vec<String>,
     pub pid_mode: NamespaceMode,
+    /// What the container's passwd(5) and group(5) get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountEntry>,
 }
 
 /// A volume in a container.

@@ -213,7 +213,7 @@ impl Start<'_> {
                 stdin: request.interactive,
             },
         };
-        let preserve = preserved(request.preserve_fds)?;
+        let preserve = preserved(request.preserve_fds, &request.preserve_fd)?;
         let foreground = match attach {
             Some(options) => Some((*options, Signals::block(options.sig_proxy)?)),
             None => None,
@@ -321,9 +321,19 @@ impl Begun<'_> {
     }
 }
 
-/// The descriptors `3..3+count`, which whoever called us passed on (`--preserve-fds`).
-pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
-    (3..3 + i32::try_from(count).unwrap_or(0))
-        .map(|number| sys::fd::inherited(number).tried(|| format!("preserve descriptor {number}")))
+/// The descriptors `3..3+count` and those of `also`, which whoever called us passed on (`--preserve-fds`,
+/// `--preserve-fd`), from number 3 on.
+pub(super) fn preserved(count: u32, also: &[u32]) -> Result<Vec<Option<OwnedFd>>> {
+    let end = also.iter().map(|number| number.saturating_add(1)).max();
+    let end = end.unwrap_or(0).max(count.saturating_add(3));
+    (3..end)
+        .map(
+            |number| match number < count + 3 || also.contains(&number) {
+                true => sys::fd::inherited(number.cast_signed())
+                    .map(Some)
+                    .tried(|| format!("preserve descriptor {number}")),
+                false => Ok(None),
+            },
+        )
         .collect()
 }

@@ -24,6 +24,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::sys;
 use crate::sys::mount::mount_attr;
 
+use super::accounts::AccountStep;
 use super::files::{self, FileStep};
 use super::message::{Channel, Message};
 use super::mounts::{ATTR_NODEV, ATTR_NOEXEC, ATTR_NOSUID, ATTR_RDONLY, MountStep, Role, Source};
@@ -41,6 +42,7 @@ pub(super) struct InitPlan {
     pub(super) mounts: Vec<MountStep>,
     pub(super) devices: Vec<Device>,
     pub(super) secrets: Vec<FileStep>,
+    pub(super) accounts: Vec<AccountStep>,
     pub(super) read_only_paths: Vec<Covered>,
     pub(super) masked_paths: Vec<Covered>,
     /// Path below `/proc/sys`, value.
@@ -170,6 +172,9 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
     if plan.pty.is_some() {
         make_terminal(plan, root.as_fd(), channel)?;
     }
+    if !plan.accounts.is_empty() {
+        plan.process.add_accounts(&plan.accounts, root.as_fd())?;
+    }
     let user = match early {
         Some(user) => user,
         None => plan.process.find_user(root.as_fd())?,
@@ -250,7 +255,7 @@ fn make_file_system(
 }
 
 fn become_root(plan: &InitPlan) -> Result<(), Failed> {
-    if plan.may_set_groups {
+    if plan.may_set_groups && !plan.process.keep_groups {
         sys::process::setgroups(&[]).at(Step::GiveUpGroups, 0)?;
     }
     if plan.has_root {

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use oci_spec::runtime::{LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{
+    LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, LinuxPersonality, LinuxPersonalityDomain,
+    Spec,
+};
 use rustix::fs::FileType;
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -22,6 +25,7 @@ use crate::sys::process::Cloned;
 use crate::userns::map::{Extent, IdMaps};
 use crate::userns::write;
 
+use super::accounts::AccountStep;
 use super::files;
 use super::init::{self, Covered, Device, InitPlan};
 use super::join::Joins;
@@ -337,6 +341,12 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
     }
     let single_id = plan.ids.is_single();
     let mounts = mounts::compile(spec.mounts().as_deref().unwrap_or_default())?;
+    // Files that the user mounts are the user's.
+    let is_mounted = |path: &std::ffi::CStr| mounts.iter().any(|m| m.target.as_c_str() == path);
+    let accounts = plan.accounts.iter().map(AccountStep::new);
+    let accounts = accounts
+        .filter(|account| !is_mounted(account.file.path()) && !is_mounted(c"etc"))
+        .collect();
     let covered = |paths: &Option<Vec<String>>| -> Result<Vec<Covered>> {
         paths
             .iter()
@@ -353,6 +363,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         StdioPlan::Pty { rows, columns } => Some((rows, columns)),
         _ => None,
     };
+    let personality = linux.personality().as_ref().map(personality);
     let process = ProcessPlan::compile(
         process,
         Extras {
@@ -362,6 +373,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             create_cwd: plan.create_cwd,
             single_id,
             init: plan.init,
+            personality,
         },
     )?;
     let asks_for_ids = own_ids && single_id && !process.is_root();
@@ -381,6 +393,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         devices: devices(spec)?,
         mounts,
         secrets: files::compile(plan.secrets)?,
+        accounts,
         sysctls,
         hostname: spec
             .hostname()
@@ -401,6 +414,14 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         may_set_groups: !single_id,
         process,
     })
+}
+
+/// `PER_LINUX`, `PER_LINUX32` of personality(2).
+pub(super) fn personality(asked: &LinuxPersonality) -> u32 {
+    match asked.domain() {
+        LinuxPersonalityDomain::PerLinux => 0,
+        LinuxPersonalityDomain::PerLinux32 => 8,
+    }
 }
 
 /// A path to cover, seen from the mount it lies in.

@@ -72,6 +72,7 @@ pub(super) enum Step {
     Dumpable,
     /// Writing a secret into memory, or binding it; numbered as the plan's secrets.
     Secret,
+    Personality,
     /// Executing the small program of `--init`.
     Init,
     CgroupNamespace,
@@ -142,6 +143,7 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::Clone,
     Step::Dumpable,
     Step::Secret,
+    Step::Personality,
     Step::Init,
     Step::CgroupNamespace,
 ];

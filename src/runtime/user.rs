@@ -267,6 +267,18 @@ fn entry_of<'a>(passwd: &'a [u8], user: &Who) -> Option<Entry<'a>> {
     })
 }
 
+/// Tells whether a line of passwd(5) or group(5) has this name, or this id.
+pub(super) fn knows(text: &[u8], who: &Who) -> bool {
+    text.split(|b| *b == b'\n').any(|line| {
+        let mut fields = line.split(|b| *b == b':');
+        let name = fields.next().unwrap_or_default();
+        match who {
+            Who::Name(wanted) => !name.is_empty() && wanted == name,
+            Who::Id(id) => fields.nth(1).and_then(number) == Some(*id),
+        }
+    })
+}
+
 fn groups(text: &[u8]) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
     text.split(|b| *b == b'\n').filter_map(|line| {
         let mut fields = line.split(|b| *b == b':');
@@ -292,7 +304,12 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// Reads a whole regular file into `buffer`; a missing one is empty.
-fn read(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8], step: Step) -> Result<usize, Failed> {
+pub(super) fn read(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    buffer: &mut [u8],
+    step: Step,
+) -> Result<usize, Failed> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let file = match openat2(root, path, flags, Mode::empty(), resolve) {

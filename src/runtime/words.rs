@@ -138,6 +138,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
             let file = if failed.step == Step::Passwd { "/etc/passwd" } else { "/etc/group" };
             match (failed.errno, failed.index) {
                 (Errno::EINVAL, 1) => Error::new(Kind::Corrupt, format!("read \"{file}\" of the container: not a regular file")),
+                (_, 2) => tried(&format!("add a line to \"{file}\" of the container")),
                 _ => tried(&format!("read \"{file}\" of the container")),
             }
         }
@@ -189,6 +190,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         Step::Signals => tried("give signals their default action"),
         Step::Bounding | Step::Capabilities => tried("set the capabilities of the process"),
         Step::NoNewPrivileges => tried("set no_new_privs"),
+        Step::Personality => tried("set the personality of the process"),
         Step::Umask => tried("set the umask"),
         Step::Dumpable => tried("shield the starting process"),
         Step::Init => tried("run the init of the container").hint("a seccomp profile of your own has to allow execveat"),

@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod cp;
 mod crash;
+mod create_flags;
 mod doors;
 mod environment;
 mod faults;

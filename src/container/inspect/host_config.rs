@@ -245,6 +245,7 @@ fn security_word(opt: &SecurityOpt) -> String {
         SecurityOpt::SeccompProfile(path) => format!("seccomp={}", path.display()),
         SecurityOpt::Mask(paths) => format!("mask={}", paths.join(":")),
         SecurityOpt::Unmask(paths) => format!("unmask={}", paths.join(":")),
+        SecurityOpt::ProcOpts(options) => format!("proc-opts={}", options.join(",")),
         SecurityOpt::LabelDisable => "label=disable".to_owned(),
         SecurityOpt::Apparmor(profile) => format!("apparmor={profile}"),
     }

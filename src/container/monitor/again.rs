@@ -29,12 +29,16 @@ use super::silence_stdio;
 pub(super) struct Kept {
     /// `--log-driver passthrough`
     stdio: Vec<OwnedFd>,
-    preserve: Vec<OwnedFd>,
+    preserve: Vec<Option<OwnedFd>>,
 }
 
 impl Kept {
     /// Nothing, when there will be one run only.
-    pub(super) fn of(record: &Record, stdio: StdioPlan, preserve: &[OwnedFd]) -> Result<Self> {
+    pub(super) fn of(
+        record: &Record,
+        stdio: StdioPlan,
+        preserve: &[Option<OwnedFd>],
+    ) -> Result<Self> {
         let mut kept = Self::default();
         if record.request.restart.is_no() {
             return Ok(kept);
@@ -46,14 +50,13 @@ impl Kept {
             }
         }
         for fd in preserve {
-            let copy = fd.try_clone().tried(|| "keep a preserved descriptor")?;
-            kept.preserve.push(copy);
+            kept.preserve.push(copy_of(fd)?);
         }
         Ok(kept)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.stdio.iter().chain(&self.preserve)
+        self.stdio.iter().chain(self.preserve.iter().flatten())
     }
 }
 
@@ -159,10 +162,8 @@ fn launch(over: &Over<'_>, restarts: u32) -> Result<Launched> {
             stdin: request.interactive,
         },
     };
-    let preserve = over.kept.preserve.iter().map(OwnedFd::try_clone);
-    let preserve = preserve
-        .collect::<std::io::Result<_>>()
-        .tried(|| "keep a preserved descriptor")?;
+    let preserve = over.kept.preserve.iter().map(copy_of);
+    let preserve = preserve.collect::<Result<_>>()?;
     for (number, fd) in (0..).zip(&over.kept.stdio) {
         sys::fd::place(fd.as_fd(), number).tried(|| "give stdio back")?;
     }
@@ -190,4 +191,9 @@ impl State {
         self.exit_code = code;
         self.finished_at = Some(clock::now());
     }
+}
+
+fn copy_of(fd: &Option<OwnedFd>) -> Result<Option<OwnedFd>> {
+    let copy = fd.as_ref().map(OwnedFd::try_clone).transpose();
+    copy.tried(|| "keep a preserved descriptor")
 }

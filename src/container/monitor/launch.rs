@@ -23,7 +23,7 @@ pub(super) struct Launch<'a> {
     pub(super) plan: Plan,
     pub(super) network: NetPlan,
     pub(super) stdio: StdioPlan,
-    pub(super) preserve: Vec<OwnedFd>,
+    pub(super) preserve: Vec<Option<OwnedFd>>,
     /// How often the policy has run it again.
     pub(super) restarts: u32,
 }
@@ -51,6 +51,7 @@ impl Launch<'_> {
             stdio: self.stdio,
             seccomp: self.plan.seccomp,
             secrets: self.plan.secrets,
+            accounts: self.plan.accounts,
             preserve: self.preserve,
             create_cwd: record.request.workdir.is_none(),
             init: record.request.init,
@@ -76,6 +77,10 @@ impl Launch<'_> {
             let running = starting.finish(NetReady)?;
             if let Some(path) = &record.request.pidfile {
                 fs::write(path, pid.to_string()).tried(|| format!("write {}", path.display()))?;
+            }
+            if let Some(path) = &record.request.monitor_pidfile {
+                fs::write(path, std::process::id().to_string())
+                    .tried(|| format!("write {}", path.display()))?;
             }
             Ok((running.stdio, state))
         };

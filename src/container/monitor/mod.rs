@@ -62,7 +62,7 @@ pub(super) struct Job<'a> {
     pub plan: Plan,
     pub network: NetPlan,
     pub stdio: StdioPlan,
-    pub preserve: Vec<OwnedFd>,
+    pub preserve: Vec<Option<OwnedFd>>,
     /// Held by the cli; the monitor keeps a copy.
     pub lock: &'a Lock,
     /// Connection to the cli.
