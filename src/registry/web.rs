@@ -6,6 +6,7 @@ use reqwest::header::LOCATION;
 use reqwest::{StatusCode, Url};
 
 use super::client::{Client, run};
+use super::retry::Tries;
 use super::session::MAX_REDIRECTS;
 use super::transport::{Transport, authority, explain};
 use crate::error::{Error, Kind, Result, Tried};
@@ -26,11 +27,16 @@ impl Client {
             let transport = Transport::new(&self.settings.transport);
             for _ in 0..=MAX_REDIRECTS {
                 let client = transport.client(&at, false)?;
-                let mut response = client
-                    .get(at.clone())
-                    .send()
-                    .await
-                    .map_err(|err| explain(&err, &tried).error)?;
+                let mut tries = Tries::new(self.settings.retry);
+                let mut response = loop {
+                    match client.get(at.clone()).send().await {
+                        Ok(response) => break response,
+                        Err(err) => {
+                            let (wait, _) = tries.next(explain(&err, &tried).into())?;
+                            tokio::time::sleep(wait).await;
+                        }
+                    }
+                };
                 if let Some(next) = response
                     .status()
                     .is_redirection()

@@ -583,7 +583,9 @@ fn web(answers: Vec<(&'static str, Vec<u8>)>) -> String {
 fn a_url_is_imported_and_a_broken_one_leaves_nothing() {
     let home = TestHome::new();
     let tar = Tarball::new().file("x", vec![7; 100_000]).end();
-    let head = |status: &str, more: String| format!("HTTP/1.1 {status}\r\n{more}\r\n").into_bytes();
+    let head = |status: &str, more: String| {
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\n{more}\r\n").into_bytes()
+    };
     let whole = |tar: &[u8]| {
         let mut answer = head("200 OK", format!("Content-Length: {}\r\n", tar.len()));
         answer.extend(tar);
