@@ -19,7 +19,7 @@ use super::output;
 /// One invocation: its command line, and the way to store, images and containers.
 #[derive(Debug)]
 pub struct Context {
-    globals: GlobalArgs,
+    pub globals: GlobalArgs,
     /// The words after the program's name.
     line: Vec<String>,
     identity: OnceCell<Identity>,

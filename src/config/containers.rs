@@ -36,6 +36,7 @@ pub struct Containers {
     pub env_host: Option<bool>,
     pub http_proxy: Option<bool>,
     pub init: Option<bool>,
+    pub init_path: Option<String>,
     pub ipcns: Option<String>,
     pub label: Option<bool>,
     pub log_driver: Option<String>,
@@ -74,6 +75,8 @@ pub struct Containers {
     pub engine_env: Vec<String>,
     /// Where pasta and slirp4netns are looked for before PATH.
     pub helper_binaries_dir: Vec<PathBuf>,
+    /// Where specs of CDI devices are.
+    pub cdi_spec_dirs: Vec<PathBuf>,
     pub image_parallel_copies: Option<u32>,
     pub pull_policy: Option<String>,
     pub retry: Option<u32>,
@@ -146,6 +149,7 @@ impl Containers {
         for (key, to) in [
             ("base_hosts_file", &mut self.base_hosts_file),
             ("cgroupns", &mut self.cgroupns),
+            ("init_path", &mut self.init_path),
             ("ipcns", &mut self.ipcns),
             ("log_driver", &mut self.log_driver),
             ("log_tag", &mut self.log_tag),
@@ -194,6 +198,11 @@ impl Containers {
         section.merge_list("helper_binaries_dir", &mut dirs)?;
         if !dirs.is_empty() {
             self.helper_binaries_dir = dirs.into_iter().map(PathBuf::from).collect();
+        }
+        let mut dirs = Vec::new();
+        section.merge_list("cdi_spec_dirs", &mut dirs)?;
+        if !dirs.is_empty() {
+            self.cdi_spec_dirs = dirs.into_iter().map(PathBuf::from).collect();
         }
         for (key, to) in [
             ("compression_format", &mut self.compression_format),

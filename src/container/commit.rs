@@ -33,8 +33,8 @@ pub struct CommitOptions {
     pub squash: bool,
     /// Targets of the user's volumes become volumes of the image.
     pub include_volumes: bool,
-    /// Freeze the container's processes meanwhile; `None`: where it has a group of its own.
-    pub pause: Option<bool>,
+    /// Stop the container's processes meanwhile.
+    pub pause: bool,
 }
 
 impl Container {
@@ -52,11 +52,16 @@ impl Container {
                 "messages are only compatible with the docker image format (-f docker)",
             ));
         }
-        let _frozen = match options.pause {
-            Some(true) => self.freeze_for_now()?,
-            None if self.is_freezable() => self.freeze_for_now()?,
-            Some(false) | None => None,
-        };
+        if options.pause && self.state.is_alive() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "pause container {}: it has no cgroup of its own that could be frozen",
+                    record.id
+                ),
+            )
+            .hint("leave --pause out, or stop the container first"));
+        }
         let base = match &record.image {
             Some(image) => Some((Digest::from_sha256_hex(&image.id)?, image.name.as_str())),
             None => None,
@@ -109,6 +114,7 @@ impl Container {
     pub fn tree(&self) -> Tree {
         let record = &self.record;
         let (upper, layers) = match &record.request.rootfs {
+            Some(dir) if record.has_upper() => (self.dir().join("upper"), vec![dir.clone()]),
             Some(dir) => (dir.clone(), Vec::new()),
             None => {
                 let store = &self.engine.dirs.store;
@@ -125,7 +131,7 @@ impl Container {
 
     /// Where a mount of the tree can write to; `None` while the container does so itself, or has a directory for a tree.
     pub fn writable(&self) -> Option<Writable> {
-        let free = self.record.request.rootfs.is_none() && !self.state.is_alive();
+        let free = self.record.has_upper() && !self.state.is_alive();
         free.then(|| Writable {
             upper: self.dir().join("upper"),
             work: self.dir().join("work"),

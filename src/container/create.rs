@@ -16,8 +16,9 @@ use super::events::{Action, Event};
 use super::liveness::machine_id;
 use super::names;
 use super::options::RemoveOptions;
+use super::overlays::look_alike;
 use super::record::{Record, State};
-use super::request::CreateRequest;
+use super::request::{CreateRequest, MountRequest};
 
 /// How many generated names are tried; with thousands of combinations one is free long before.
 const NAME_TRIES: u64 = 1000;
@@ -68,11 +69,15 @@ impl Containers {
             volumes: false,
         };
         let dir = self.dir(id);
-        make_owned_dir(&dir)?;
-        if draft.record.request.rootfs.is_none() {
+        make_dir(&dir)?;
+        symlink(machine_id(), dir.join("owner")).tried(|| format!("write to {}", dir.display()))?;
+        if draft.record.has_upper() {
             for name in ["upper", "work"] {
                 make_open_dir(&dir.join(name))?;
             }
+        }
+        if let (Some(lower), true) = (&draft.record.request.rootfs, draft.record.has_upper()) {
+            look_alike(&draft.record, lower, &dir.join("upper"))?;
         }
         claim.take_name(draft)?;
         let record = &draft.record;
@@ -144,7 +149,15 @@ impl Claim<'_> {
         if self.engine.dirs.images != self.engine.dirs.store {
             store.remember_user(&self.engine.dirs.store)?;
         }
-        for layer in &record.layers {
+        let mounted = record
+            .request
+            .mounts
+            .iter()
+            .filter_map(|mount| match mount {
+                MountRequest::Image { layers, .. } => Some(layers),
+                _ => None,
+            });
+        for layer in record.layers.iter().chain(mounted.flatten()) {
             let layer = self.engine.dirs.store.join(layer);
             rustix::fs::access(&layer, rustix::fs::Access::EXISTS)
                 .tried(|| format!("use layer {}", layer.display()))
@@ -214,18 +227,6 @@ impl Containers {
             self.release_name(name, &id)?;
         }
         Ok(self.id_of_name(name)?.is_none_or(|now| now != id))
-    }
-}
-
-/// Makes `containers/<id>`. While it is empty a listing on another machine may take it for a leftover: then once more.
-fn make_owned_dir(dir: &Path) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        make_dir(dir)?;
-        match symlink(machine_id(), dir.join("owner")) {
-            Err(err) if err.kind() == ErrorKind::NotFound && tries < 5 => tries += 1,
-            made => return made.tried(|| format!("write to {}", dir.display())),
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The first half of `create`: everything is checked and decided here, and nothing is made.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::StatVfsMountFlags;
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -51,17 +54,16 @@ impl Containers {
         let dependencies = self.resolve_joins(&mut request)?;
         let hostname = self.hostname(&request, &id)?;
         let config = image.and_then(|image| image.config.config().as_ref());
-        let host = match (request.env_host, request.http_proxy.unwrap_or(true)) {
-            (true, _) => host_env(),
-            (false, true) => config::proxy::container_env(),
-            (false, false) => Vec::new(),
-        };
-        let merged = merge::merge(&request, config, &hostname, &host)?;
+        let proxies = config::proxy::container_env();
+        let merged = merge::merge(&request, config, &hostname, &proxies)?;
+        let from_others = self.volumes_from(&mut request)?;
         check_mounts(&request)?;
         self.check_secrets(&request)?;
         check_options(&request, image)?;
-        let image_volumes = uncovered_volumes(&request, &merged);
-        let volumes = volume_mounts(&request, &image_volumes)?;
+        let mut image_volumes = uncovered_volumes(&request, &merged);
+        image_volumes.retain(|target| from_others.iter().all(|volume| volume.target != *target));
+        let mut volumes = volume_mounts(&request, &image_volumes)?;
+        volumes.extend(from_others);
         let ids = userns::mode::maps(
             &request.userns,
             self.me.uid.as_raw(),
@@ -90,14 +92,20 @@ impl Containers {
             false => None,
         };
         let Merged {
-            process,
+            mut process,
             labels,
             exposed,
             stop_signal,
             ..
         } = merged;
-        let mut record = Record {
-            accounts: Vec::new(),
+        for entry in request.cdi.iter().flat_map(|cdi| &cdi.env) {
+            let name = entry.split('=').next().unwrap_or_default();
+            process
+                .env
+                .retain(|known| known.split('=').next() != Some(name));
+            process.env.push(entry.clone());
+        }
+        let record = Record {
             version: VERSION,
             id,
             name,
@@ -123,7 +131,6 @@ impl Containers {
             pid_mode: request.pid.clone(),
             request,
         };
-        record.accounts = self.accounts(&record)?;
         spec::check(&record)?;
         Ok(Draft {
             record,
@@ -220,13 +227,6 @@ impl Containers {
     }
 }
 
-/// All variables of this process that are text (`--env-host`).
-fn host_env() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
-
 pub(super) fn name_taken(name: &str, id: &str) -> Error {
     Error::new(
         Kind::InUse,
@@ -268,59 +268,74 @@ fn image_name(image: &Image, typed: &str) -> String {
 }
 
 fn check_mounts(request: &CreateRequest) -> Result<()> {
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for mount in &request.mounts {
-        let target = match mount {
+        match mount {
             MountRequest::Bind {
-                source,
-                target,
-                options,
-            } => {
-                check_source(source)?;
-                check_extras(&source.display().to_string(), options)?;
-                target
-            }
+                source, options, ..
+            } => check_bind(source, options)?,
             MountRequest::Volume {
-                name,
-                target,
-                options,
-                ..
-            } => {
-                if let Some(name) = name {
-                    crate::volume::check_name(name)?;
-                }
-                check_extras(name.as_deref().unwrap_or(target), options)?;
-                target
-            }
-            MountRequest::Tmpfs { target, .. } | MountRequest::Devpts { target, .. } => target,
-        };
+                name: Some(name), ..
+            } => crate::volume::check_name(name)?,
+            _ => {}
+        }
+        let target = mount.target();
         let clean = clean_target(target).ok_or_else(|| match target.starts_with('/') {
             true => Error::usage("invalid container path \"/\", must not be the root directory"),
             false => Error::usage(format!(
                 "invalid container path {target:?}, must be an absolute path"
             )),
         })?;
-        if seen.contains(&clean) {
+        if let Some(twice) = seen.replace(clean) {
             return Err(Error::usage(format!(
-                "{clean}: duplicate mount destination"
+                "{twice}: duplicate mount destination"
             )));
         }
-        seen.push(clean);
     }
     Ok(())
 }
 
-/// Options this version does not have.
-fn check_extras(source: &str, options: &MountOptions) -> Result<()> {
-    let option = match (options.chown, options.overlay) {
-        (true, _) => "U",
-        (_, true) => "O",
-        _ => return Ok(()),
+fn check_bind(source: &Path, options: &MountOptions) -> Result<()> {
+    if options.no_dereference && std::fs::symlink_metadata(source).is_ok_and(|m| m.is_symlink()) {
+        return Ok(());
+    }
+    let flags = check_source(source)?;
+    // The kernel locks what the host has set (mount_namespaces(7)).
+    let locked = [
+        (options.nosuid, StatVfsMountFlags::NOSUID, "suid"),
+        (options.nodev, StatVfsMountFlags::NODEV, "dev"),
+        (options.noexec, StatVfsMountFlags::NOEXEC, "exec"),
+    ];
+    for (asked, flag, word) in locked {
+        if asked == Some(false) && flags.contains(flag) {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "mount {}: option {word:?}: the host mounts it with \"no{word}\", which a user namespace cannot undo",
+                    source.display()
+                ),
+            ));
+        }
+    }
+    let overlay_needs = |path: &Path, what: &str| match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::os(
+            nix::errno::Errno::ENOTDIR,
+            format!("use {} as {what} of an overlay", path.display()),
+        )),
+        Err(err) => Err(Error::io(
+            &err,
+            format!("use {} as {what} of an overlay", path.display()),
+        )),
     };
-    Err(Error::new(
-        Kind::Unsupported,
-        format!("mount {source}: the option {option:?} is not in this version"),
-    ))
+    if options.overlay {
+        overlay_needs(source, "the lower directory")?;
+    }
+    if let Some(dirs) = &options.overlay_dirs {
+        overlay_needs(&dirs.upper, "upperdir")?;
+        overlay_needs(&dirs.work, "workdir")?;
+    }
+    Ok(())
 }
 
 /// The volumes that were asked for, then those of the image; anonymous ones get their names here.
@@ -361,9 +376,9 @@ fn volume_mounts(request: &CreateRequest, of_image: &[String]) -> Result<Vec<Vol
     Ok(volumes)
 }
 
-fn check_source(source: &Path) -> Result<()> {
-    match rustix::fs::statfs(source) {
-        Ok(_) => Ok(()),
+fn check_source(source: &Path) -> Result<StatVfsMountFlags> {
+    match rustix::fs::statvfs(source) {
+        Ok(found) => Ok(found.f_flag),
         Err(rustix::io::Errno::NOENT) => Err(Error::new(
             Kind::NotFound,
             format!("statfs {}: no such file or directory", source.display()),
@@ -430,13 +445,10 @@ fn check_options(request: &CreateRequest, image: Option<&Image>) -> Result<()> {
 /// The image's `VOLUME`s that the user mounts nothing on.
 fn uncovered_volumes(request: &CreateRequest, merged: &Merged) -> Vec<String> {
     let covered = |target: &String| {
-        request.mounts.iter().any(|mount| {
-            let (MountRequest::Bind { target: t, .. }
-            | MountRequest::Volume { target: t, .. }
-            | MountRequest::Tmpfs { target: t, .. }
-            | MountRequest::Devpts { target: t, .. }) = mount;
-            clean_target(t).as_ref() == Some(target)
-        })
+        request
+            .mounts
+            .iter()
+            .any(|mount| clean_target(mount.target()).as_ref() == Some(target))
     };
     merged
         .volumes

@@ -1,9 +1,11 @@
 //! The small files a container finds in `/etc` and `/run`, generated into its runtime directory and mounted from there.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 
 use crate::error::{Result, Tried};
 use crate::net::resolv::{self, Resolv};
@@ -12,6 +14,9 @@ use crate::net::{NetStatus, NetworkMode, hosts};
 use super::engine::Containers;
 use super::record::Record;
 use super::request::BaseHosts;
+
+/// Of an image's hosts file.
+const HOSTS_LIMIT: u64 = 1 << 20;
 
 /// Writes them; what a container without network needs is written too, as Podman does.
 pub(super) fn prepare(engine: &Containers, record: &Record, status: &NetStatus) -> Result<()> {
@@ -24,6 +29,7 @@ pub(super) fn prepare(engine: &Containers, record: &Record, status: &NetStatus) 
             Some(BaseHosts::None) => String::new(),
             Some(BaseHosts::File(path)) => fs::read_to_string(path)
                 .tried(|| format!("read base hosts file {}", path.display()))?,
+            Some(BaseHosts::Image) => image_hosts(engine, record)?,
         };
         let names = hosts::Names {
             added: &request.add_host,
@@ -44,6 +50,37 @@ pub(super) fn prepare(engine: &Containers, record: &Record, status: &NetStatus) 
         format!("{}\n", record.hostname).as_bytes(),
     )?;
     write(&dir.join(".containerenv"), b"")
+}
+
+/// `/etc/hosts` of the image: that of its uppermost layer with one. A layer is hostile, and nothing in it is followed
+/// out of it.
+fn image_hosts(engine: &Containers, record: &Record) -> Result<String> {
+    let layers = record
+        .layers
+        .iter()
+        .map(|layer| engine.dirs.store.join(layer));
+    for tree in layers.chain(record.request.rootfs.clone()) {
+        let tried = || format!("read /etc/hosts of the image in {}", tree.display());
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = open(&tree, flags, Mode::empty()).tried(tried)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&root, c"etc/hosts", flags, Mode::empty(), inside) {
+            Ok(file) => {
+                let file = fs::File::from(file);
+                // A device node says that layers below have none.
+                if !file.metadata().tried(tried)?.is_file() {
+                    break;
+                }
+                let mut text = Vec::new();
+                file.take(HOSTS_LIMIT).read_to_end(&mut text).tried(tried)?;
+                return Ok(String::from_utf8_lossy(&text).into_owned());
+            }
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(_) => break, // a whiteout, or no directory
+        }
+    }
+    Ok(String::new())
 }
 
 /// 0644: users in the container other than root read them too. Written anew at each start, in place.

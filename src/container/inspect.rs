@@ -16,7 +16,7 @@ use crate::volume;
 
 use super::engine::Container;
 use super::options::Sizes;
-use super::record::{Record, State, Status, VolumeMount};
+use super::record::{Record, State, VolumeMount};
 use super::request::MountRequest;
 use super::signal;
 use super::spec::capability_names;
@@ -79,18 +79,14 @@ impl Container {
             static_dir: self.dir().display().to_string(),
             oci_config_path: String::new(),
             oci_runtime: "pod".to_owned(),
-            conmon_pid_file: request
-                .monitor_pidfile
-                .as_ref()
-                .map(|p| p.display().to_string())
-                .unwrap_or_default(),
+            conmon_pid_file: String::new(),
             pid_file: request
                 .pidfile
                 .as_ref()
                 .map(|p| p.display().to_string())
                 .unwrap_or_default(),
             name: name.clone(),
-            restart_count: self.state.restart_count.cast_signed(),
+            restart_count: 0,
             driver: "overlay".to_owned(),
             mount_label: String::new(),
             process_label: String::new(),
@@ -164,24 +160,34 @@ impl Container {
         }
         for asked in &self.record.request.mounts {
             // As Podman: tmpfs is in HostConfig.Tmpfs only.
-            if let MountRequest::Bind {
+            let (kind, source, options) = match asked {
+                MountRequest::Bind {
+                    source, options, ..
+                } => ("bind", source.display().to_string(), options),
+                MountRequest::Image { image, options, .. } => ("image", image.clone(), options),
+                MountRequest::Ramfs { options, .. } => ("ramfs", String::new(), options),
+                _ => continue,
+            };
+            let bind = kind == "bind";
+            mounts.push(InspectMount {
+                kind,
+                name: String::new(),
                 source,
-                target,
-                options,
-            } = asked
-            {
-                mounts.push(InspectMount {
-                    kind: "bind",
-                    name: String::new(),
-                    source: source.display().to_string(),
-                    destination: target.clone(),
-                    driver: String::new(),
-                    mode: String::new(),
-                    options: mount_words(options),
-                    rw: !options.read_only,
-                    propagation: propagation(options),
-                });
-            }
+                destination: asked.target().to_owned(),
+                driver: String::new(),
+                mode: options.relabel.map(String::from).unwrap_or_default(),
+                options: if bind {
+                    mount_words(options)
+                } else {
+                    Vec::new()
+                },
+                rw: !options.read_only,
+                propagation: if bind {
+                    propagation(options)
+                } else {
+                    String::new()
+                },
+            });
         }
         mounts
     }
@@ -193,7 +199,7 @@ fn state(state: &State) -> InspectState {
         status: state.status.word().to_owned(),
         running: state.status.word() == "running",
         paused: state.status.word() == "paused",
-        restarting: state.status == Status::Restarting,
+        restarting: false,
         oom_killed: state.oom_killed,
         dead: false,
         pid: state.pid,
@@ -209,11 +215,7 @@ fn state(state: &State) -> InspectState {
             .finished_at
             .clone()
             .unwrap_or_else(|| NEVER.to_owned()),
-        cgroup_path: state
-            .cgroup
-            .as_ref()
-            .map(|of| of.group().name())
-            .unwrap_or_default(),
+        cgroup_path: String::new(),
         checkpointed_at: NEVER.to_owned(),
         restored_at: NEVER.to_owned(),
         stopped_by_user: state.stopped_by_user,

@@ -10,7 +10,6 @@ use oci_spec::image::Config;
 use crate::error::{Error, Result};
 use crate::net::Protocol;
 
-use super::env_merge;
 use super::record::Process;
 use super::request::CreateRequest;
 use super::signal;
@@ -30,12 +29,12 @@ pub struct Merged {
     pub volumes: Vec<String>,
 }
 
-/// `image` is `None` with `--rootfs`; `host`: variables of the host that are passed on, the proxies' or all of them.
+/// `image` is `None` with `--rootfs`; `proxies`: the host's proxy variables that are passed on.
 pub fn merge(
     request: &CreateRequest,
     image: Option<&Config>,
     hostname: &str,
-    host: &[(String, String)],
+    proxies: &[(String, String)],
 ) -> Result<Merged> {
     let (entrypoint, cmd) = command(request, image);
     let args: Vec<String> = entrypoint.iter().chain(&cmd).cloned().collect();
@@ -72,7 +71,7 @@ pub fn merge(
     Ok(Merged {
         process: Process {
             args,
-            env: env(request, image, hostname, host)?,
+            env: env(request, image, hostname, proxies),
             cwd,
             user: request
                 .user
@@ -106,8 +105,8 @@ fn env(
     request: &CreateRequest,
     image: Option<&Config>,
     hostname: &str,
-    host: &[(String, String)],
-) -> Result<Vec<String>> {
+    proxies: &[(String, String)],
+) -> Vec<String> {
     let mut vars = EnvList::default();
     vars.set("PATH", PATH);
     vars.set("container", "podman");
@@ -124,23 +123,21 @@ fn env(
             vars.set(name, value);
         }
     }
-    for text in &request.env_merge {
-        let (name, value) = env_merge::expand(text, &|name| vars.get(name))?;
-        vars.set(&name, &value);
-    }
     if request.unset_env_all {
         vars = EnvList::default();
     }
     for name in &request.unset_env {
         vars.remove(name);
     }
-    for (name, value) in host {
-        vars.set(name, value);
+    if request.http_proxy.unwrap_or(true) {
+        for (name, value) in proxies {
+            vars.set(name, value);
+        }
     }
     for (name, value) in &request.env {
         vars.set(name, value);
     }
-    Ok(vars.lines)
+    vars.lines
 }
 
 #[derive(Default)]
@@ -155,11 +152,6 @@ impl EnvList {
             Some(at) => self.lines[at] = line,
             None => self.lines.push(line),
         }
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        let line = &self.lines[self.position(name)?];
-        line.split_once('=').map(|(_, value)| value.to_owned())
     }
 
     fn remove(&mut self, name: &str) {

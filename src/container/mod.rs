@@ -4,19 +4,17 @@
 //! Nothing here prints, reads argv or exits: `cli` hands in its three descriptors ([`Terminal`]) where a container's
 //! output has to reach the user. Files on disk are drawn in [`record`].
 
-mod accounts;
 mod attach;
-pub mod cgroup;
+pub mod cdi;
 mod client;
 pub mod clock;
 pub mod commit;
-pub mod copy;
 mod create;
 pub mod detach;
+pub mod device;
 mod draft;
 pub mod end;
 mod engine;
-mod env_merge;
 pub mod events;
 mod exec;
 mod files;
@@ -28,9 +26,9 @@ mod merge;
 mod monitor;
 pub mod names;
 pub mod options;
-mod pause;
+mod overlays;
+mod ownership;
 mod pending;
-pub mod policy;
 mod protocol;
 pub mod record;
 mod remove;
@@ -44,7 +42,7 @@ mod start;
 mod stop;
 mod top;
 mod volumes;
-mod wait;
+mod volumes_from;
 mod watch;
 pub mod why;
 

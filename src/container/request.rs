@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::net::{NetworkMode, PortMapping, Protocol};
 pub use crate::userns::mode::UsernsMode;
 
-use super::policy::RestartPolicy;
-
 /// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,34 +28,12 @@ pub struct CreateRequest {
     pub env: Vec<(String, String)>,
     /// Defaults below the image's own variables, as Podman's `env` of containers.conf.
     pub default_env: Vec<(String, String)>,
-    /// `--env-merge`, expanded with the image's variables.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub env_merge: Vec<String>,
-    /// `--env-host`: all variables of whoever creates the container.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub env_host: bool,
     pub unset_env: Vec<String>,
     pub unset_env_all: bool,
     pub workdir: Option<String>,
     /// `--user`, as typed; looked up in the container's `/etc/passwd` at create.
     pub user: Option<String>,
     pub group_add: Vec<String>,
-    /// `--group-add keep-groups`
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub keep_groups: bool,
-    /// `--passwd=false`: the container's passwd(5) and group(5) are left alone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub no_passwd: bool,
-    /// `--passwd-entry`, `--group-entry`: templates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub passwd_entry: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_entry: Option<String>,
-    /// `--hostuser`: users of the host that the container shall know.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub host_users: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub personality: Option<Personality>,
     pub hostname: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
@@ -71,6 +47,21 @@ pub struct CreateRequest {
     /// `--read-only-tmpfs`, Podman's default is true.
     pub read_only_tmpfs: Option<bool>,
     pub mounts: Vec<MountRequest>,
+    /// `--volumes-from CONTAINER[:OPTIONS]`, as typed; what it brings is among the mounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes_from: Vec<String>,
+    /// `--init-path`: a program of this host that is the container's pid 1 with `--init`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_path: Option<PathBuf>,
+    /// `--rootfs DIR:O`: changes go to the container's own layer, not to the directory.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rootfs_overlay: bool,
+    /// `--device VENDOR/CLASS=NAME`, also of `--gpus`; what the specs say is in `cdi`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cdi_devices: Vec<String>,
+    /// What the CDI devices change, as their specs said when the container was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdi: Option<CdiEdits>,
     /// `--image-volume`
     pub image_volumes: ImageVolumes,
     pub network: Option<NetworkMode>,
@@ -110,8 +101,6 @@ pub struct CreateRequest {
     pub stop_signal: Option<i32>,
     /// Seconds between the stop signal and SIGKILL.
     pub stop_timeout: Option<u32>,
-    #[serde(skip_serializing_if = "RestartPolicy::is_no")]
-    pub restart: RestartPolicy,
     /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
     pub timeout: Option<u32>,
     pub log: LogRequest,
@@ -126,25 +115,10 @@ pub struct CreateRequest {
     pub detach_keys: Option<String>,
     /// `--preserve-fds N`: descriptors 3..3+N are passed on.
     pub preserve_fds: u32,
-    /// `--preserve-fd`: further ones, under their own numbers.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub preserve_fd: Vec<u32>,
-    /// `--conmon-pidfile`: where the monitor's pid is written to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub monitor_pidfile: Option<PathBuf>,
     /// `--replace`
     pub replace: bool,
     /// The whole command line, for `inspect`'s `CreateCommand`.
     pub create_command: Vec<String>,
-}
-
-/// `--personality`: what the kernel says of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Personality {
-    #[serde(rename = "LINUX")]
-    Linux,
-    #[serde(rename = "LINUX32")]
-    Linux32,
 }
 
 /// One mount asked for by `-v`, `--mount` or `--tmpfs`.
@@ -163,8 +137,13 @@ pub enum MountRequest {
         options: MountOptions,
         copy: bool,
     },
-    /// `options`: tmpfs(5) mount data such as `size=64m`, `mode=1777`.
+    /// `data`: tmpfs(5) mount data such as `size=64m`, `mode=1777`.
     Tmpfs {
+        target: String,
+        data: Vec<String>,
+        options: MountOptions,
+    },
+    Ramfs {
         target: String,
         data: Vec<String>,
         options: MountOptions,
@@ -173,6 +152,51 @@ pub enum MountRequest {
         target: String,
         data: Vec<String>,
     },
+    /// The tree of an image, read-only or below a throw-away writable layer. `image` as typed; `id` and `layers`
+    /// (relative to the store, uppermost first) are of the image it named when the container was made.
+    Image {
+        image: String,
+        id: String,
+        layers: Vec<PathBuf>,
+        target: String,
+        options: MountOptions,
+    },
+}
+
+impl MountRequest {
+    /// Where it will be.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Bind { target, .. }
+            | Self::Volume { target, .. }
+            | Self::Tmpfs { target, .. }
+            | Self::Ramfs { target, .. }
+            | Self::Devpts { target, .. }
+            | Self::Image { target, .. } => target,
+        }
+    }
+
+    pub fn options(&self) -> Option<&MountOptions> {
+        match self {
+            Self::Bind { options, .. }
+            | Self::Volume { options, .. }
+            | Self::Tmpfs { options, .. }
+            | Self::Ramfs { options, .. }
+            | Self::Image { options, .. } => Some(options),
+            Self::Devpts { .. } => None,
+        }
+    }
+
+    pub fn options_mut(&mut self) -> Option<&mut MountOptions> {
+        match self {
+            Self::Bind { options, .. }
+            | Self::Volume { options, .. }
+            | Self::Tmpfs { options, .. }
+            | Self::Ramfs { options, .. }
+            | Self::Image { options, .. } => Some(options),
+            Self::Devpts { .. } => None,
+        }
+    }
 }
 
 /// Options of one mount, as Podman spells them; `None` is the kind's default.
@@ -193,6 +217,25 @@ pub struct MountOptions {
     pub chown: bool,
     /// `O`: a throw-away overlay above the source.
     pub overlay: bool,
+    /// With `O`: directories of the user's own, which keep what is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_dirs: Option<OverlayDirs>,
+    /// The directory or file below a volume or an image that is mounted in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subpath: Option<String>,
+    /// tmpfs: begin empty, without the image's files at that place.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_copy_up: bool,
+    /// A source that is a symbolic link is mounted as that link.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_dereference: bool,
+}
+
+/// `upperdir=` and `workdir=`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlayDirs {
+    pub upper: PathBuf,
+    pub work: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +243,8 @@ pub struct MountOptions {
 pub enum BaseHosts {
     None,
     File(PathBuf),
+    /// The image's own.
+    Image,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,9 +267,26 @@ pub enum SecurityOpt {
     Mask(Vec<String>),
     Unmask(Vec<String>),
     LabelDisable,
-    /// `proc-opts=`: options of the mount of `/proc`.
-    ProcOpts(Vec<String>),
     Apparmor(String),
+}
+
+/// The container edits of CDI devices (CDI specification, `containerEdits`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CdiEdits {
+    pub env: Vec<String>,
+    pub devices: Vec<DeviceRequest>,
+    pub mounts: Vec<CdiMount>,
+    pub groups: Vec<u32>,
+}
+
+/// A mount of a CDI spec; `options` are mount(8)'s words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CdiMount {
+    pub source: PathBuf,
+    pub target: String,
+    pub kind: Option<String>,
+    pub options: Vec<String>,
 }
 
 /// `--device HOST[:CONTAINER[:rwm]]`

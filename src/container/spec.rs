@@ -2,20 +2,21 @@
 //!
 //! What the request asks for is in the spec, or this is an error: nothing is dropped on the way.
 
+mod asked;
 mod confinement;
+mod devices;
 mod mounts;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, LinuxPersonalityBuilder,
-    LinuxPersonalityDomain, Mount, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, Mount, ProcessBuilder, RootBuilder, Spec,
+    SpecBuilder, UserBuilder,
 };
 
 use crate::error::{Error, Kind, Result};
 use crate::net::NetworkMode;
-use crate::runtime::accounts::AccountEntry;
 use crate::runtime::caps::CapSet;
 use crate::runtime::files::{SECRETS, secrets_mount};
 use crate::runtime::seccomp::Program;
@@ -27,9 +28,9 @@ use crate::userns::map::Extent;
 use super::engine::Containers;
 use super::merge::{EnvList, clean_target};
 use super::record::{Record, State};
-use super::request::{MountRequest, NamespaceMode, Personality, SecurityOpt, UsernsMode};
+use super::request::{MountRequest, NamespaceMode, SecurityOpt, UsernsMode};
 use confinement::{bounding_set, capabilities, filter, masks, rlimits, sysctls};
-use mounts::timezone;
+use mounts::{INIT_PATH, timezone};
 
 /// Podman's default; octal.
 const UMASK: u32 = 0o022;
@@ -40,7 +41,6 @@ pub(super) struct Plan {
     pub user: UserPlan,
     pub seccomp: Option<Program>,
     pub secrets: Vec<SecretFile>,
-    pub accounts: Vec<AccountEntry>,
 }
 
 impl Containers {
@@ -67,16 +67,16 @@ impl Containers {
             let at = mounts.iter().position(below).unwrap_or(mounts.len());
             mounts.insert(at, secrets_mount(&secrets));
         }
-        for opt in &request.security_opt {
-            if let SecurityOpt::ProcOpts(options) = opt {
-                add_proc_options(&mut mounts, options)?;
-            }
-        }
         let mut env = EnvList {
             lines: record.process.env.clone(),
         };
         for (name, value) in self.secret_env(record)? {
             env.set(&name, &value);
+        }
+        let mut args = record.process.args.clone();
+        if has_own_init(record) {
+            let init = [INIT_PATH, "--"].map(str::to_owned);
+            args.splice(0..0, init);
         }
         let spec = SpecBuilder::default()
             .version("1.2.0")
@@ -90,7 +90,7 @@ impl Containers {
             .process(built(
                 ProcessBuilder::default()
                     .terminal(request.tty)
-                    .args(record.process.args.clone())
+                    .args(args)
                     .env(env.lines)
                     .cwd(record.process.cwd.clone())
                     .user(built(
@@ -120,38 +120,42 @@ impl Containers {
         if let (Some(adj), Some(process)) = (request.oom_score_adj, spec.process_mut()) {
             process.set_oom_score_adj(Some(adj));
         }
+        let mut groups = request.group_add.clone();
+        let of_devices = request.cdi.iter().flat_map(|cdi| &cdi.groups);
+        groups.extend(of_devices.map(u32::to_string));
         let (masked, readonly) = masks(record);
-        let mut linux = LinuxBuilder::default()
-            .namespaces(self.namespaces_of(record)?)
-            .masked_paths(masked)
-            .readonly_paths(readonly)
-            .sysctl(sysctls(record)?);
-        if let Some(asked) = request.personality {
-            let domain = match asked {
-                Personality::Linux => LinuxPersonalityDomain::PerLinux,
-                Personality::Linux32 => LinuxPersonalityDomain::PerLinux32,
-            };
-            let personality = LinuxPersonalityBuilder::default().domain(domain);
-            linux = linux.personality(built(personality.build())?);
-        }
-        spec.set_linux(Some(built(linux.build())?));
+        spec.set_linux(Some(built(
+            LinuxBuilder::default()
+                .namespaces(self.namespaces_of(record)?)
+                .masked_paths(masked)
+                .readonly_paths(readonly)
+                .sysctl(sysctls(record)?)
+                .build(),
+        )?));
         Ok(Plan {
             spec,
             user: UserPlan {
                 user: user_of(record),
-                groups: request.group_add.clone(),
-                keep_groups: request.keep_groups,
+                groups,
                 caps: added,
             },
             seccomp: filter(record, bounding)?,
             secrets,
-            accounts: record.accounts.clone(),
         })
     }
 
     /// Where the container's tree comes from.
     pub(super) fn rootfs(&self, record: &Record) -> Rootfs {
         match &record.request.rootfs {
+            Some(dir) if record.has_upper() => {
+                let own = self.dir(&record.id);
+                Rootfs::Overlay {
+                    lower: vec![dir.clone()],
+                    upper: own.join("upper"),
+                    work: own.join("work"),
+                    volatile: record.request.auto_remove,
+                }
+            }
             Some(dir) => Rootfs::Dir(dir.clone()),
             None => {
                 let dir = self.dir(&record.id);
@@ -225,19 +229,12 @@ impl Containers {
     }
 }
 
-fn add_proc_options(mounts: &mut [Mount], options: &[String]) -> Result<()> {
-    let own = |m: &&mut Mount| {
-        m.destination().as_os_str() == "/proc" && m.typ().as_deref() == Some("proc")
-    };
-    let proc = mounts.iter_mut().find(own).ok_or_else(|| {
-        Error::usage("proc-opts can only be used if proc is mounted in the container")
-    })?;
-    let mut all = proc.options().clone().unwrap_or_default();
-    all.extend(options.iter().cloned());
-    proc.set_options(Some(all));
-    Ok(())
+/// `--init-path`: pid 1 is a program of the host, not ours.
+pub(super) fn has_own_init(record: &Record) -> bool {
+    record.request.init && record.request.init_path.is_some()
 }
 
+/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
 /// Everything in the layer of mount points will be covered, and belongs to root inside.
 pub(super) fn uses_mount_points(record: &Record) -> bool {
     let root_is = |map: &[Extent], id| map.iter().any(|e| e.inside == 0 && e.outside == id);
@@ -248,26 +245,20 @@ pub(super) fn uses_mount_points(record: &Record) -> bool {
         && root_is(&record.ids.gids, rustix::process::getegid().as_raw())
 }
 
-/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
-pub(super) fn user_of(record: &Record) -> String {
-    match record.request.userns {
-        UsernsMode::KeepId { .. } if record.process.user.is_empty() => {
-            let (uid, gid) = own_ids(record);
-            format!("{uid}:{gid}")
-        }
-        _ => record.process.user.clone(),
-    }
-}
-
-/// What the caller's uid and gid are inside.
-pub(super) fn own_ids(record: &Record) -> (u32, u32) {
+fn user_of(record: &Record) -> String {
     let own = |map: &[crate::userns::map::Extent], id: u32| {
         map.iter()
             .find(|extent| extent.outside == id && extent.count == 1)
             .map_or(0, |extent| extent.inside)
     };
-    let (uid, gid) = crate::userns::inside::own_ids();
-    (own(&record.ids.uids, uid), own(&record.ids.gids, gid))
+    match record.request.userns {
+        UsernsMode::KeepId { .. } if record.process.user.is_empty() => format!(
+            "{}:{}",
+            own(&record.ids.uids, crate::userns::inside::own_ids().0),
+            own(&record.ids.gids, crate::userns::inside::own_ids().1)
+        ),
+        _ => record.process.user.clone(),
+    }
 }
 
 /// Builders of this crate fail only when a required part is missing, which the code above gives.
@@ -286,10 +277,7 @@ fn sets_hostname(record: &Record) -> bool {
 
 /// Where a mount the user asks for goes.
 pub(super) fn mount_target(mount: &MountRequest) -> Option<String> {
-    let (MountRequest::Bind { target, .. }
-    | MountRequest::Volume { target, .. }
-    | MountRequest::Tmpfs { target, .. }
-    | MountRequest::Devpts { target, .. }) = mount;
+    let target = mount.target();
     clean_target(target)
 }
 

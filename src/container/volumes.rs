@@ -59,6 +59,15 @@ impl Containers {
                     }
                 },
             };
+            // It stays when the container goes that it was made for: now it is somebody else's too.
+            if volume
+                .record
+                .container
+                .as_ref()
+                .is_some_and(|of| *of != record.id)
+            {
+                volumes.keep(&mounted.name)?;
+            }
             wanted.push(Wanted {
                 volume,
                 target: mounted.target.clone(),

@@ -24,7 +24,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::sys;
 use crate::sys::mount::mount_attr;
 
-use super::accounts::AccountStep;
+use super::copy_up::{self, Keep};
 use super::files::{self, FileStep};
 use super::message::{Channel, Message};
 use super::mounts::{ATTR_NODEV, ATTR_NOEXEC, ATTR_NOSUID, ATTR_RDONLY, MountStep, Role, Source};
@@ -42,7 +42,6 @@ pub(super) struct InitPlan {
     pub(super) mounts: Vec<MountStep>,
     pub(super) devices: Vec<Device>,
     pub(super) secrets: Vec<FileStep>,
-    pub(super) accounts: Vec<AccountStep>,
     pub(super) read_only_paths: Vec<Covered>,
     pub(super) masked_paths: Vec<Covered>,
     /// Path below `/proc/sys`, value.
@@ -51,8 +50,6 @@ pub(super) struct InitPlan {
     pub(super) domainname: Option<Vec<u8>>,
     /// A network namespace of its own: bring `lo` up.
     pub(super) loopback: bool,
-    /// A cgroup namespace is made here, where the group is the container's own.
-    pub(super) cgroup_namespace: bool,
     /// Rows and columns of a terminal to make.
     pub(super) pty: Option<(u16, u16)>,
     pub(super) stdio: [Option<OwnedFd>; 3],
@@ -112,9 +109,6 @@ pub(super) fn main(plan: &mut InitPlan, channel: &Channel) -> ! {
 fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
     rustix::process::setsid().at(Step::Session, 0)?;
 
-    if plan.cgroup_namespace {
-        sys::process::unshare_cgroups().at(Step::CgroupNamespace, 0)?;
-    }
     // First half: the host's view, while the ids are being mapped.
     if plan.loopback {
         let flags = SocketFlags::CLOEXEC;
@@ -129,7 +123,8 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
         rustix::system::setdomainname(name).at(Step::Domainname, 0)?;
     }
     for (index, mount) in plan.mounts.iter_mut().enumerate() {
-        if let Source::Bind { path, recursive } = &mount.source {
+        // What lies below a volume may be open to the container's ids only: see `make_file_systems`.
+        if let (Source::Bind { path, recursive }, None) = (&mount.source, &mount.subpath) {
             mount.fd = Some(bind_source(path, *recursive).at(Step::MountSource, index)?);
         }
     }
@@ -172,13 +167,11 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
     if plan.pty.is_some() {
         make_terminal(plan, root.as_fd(), channel)?;
     }
-    if !plan.accounts.is_empty() {
-        plan.process.add_accounts(&plan.accounts, root.as_fd())?;
-    }
     let user = match early {
         Some(user) => user,
         None => plan.process.find_user(root.as_fd())?,
     };
+    finish_mounts(plan, &user)?;
     plan.process
         .own_stdio(&plan.stdio, plan.pty.is_some(), &user)?;
     plan.process.make_cwd(root.as_fd())?;
@@ -217,13 +210,19 @@ fn open_device(device: &Device, index: usize) -> Result<OwnedFd, Failed> {
 /// Makes the new file systems, those that look at mapped ids (`with_maps`) or the others.
 fn make_file_systems(mounts: &mut [MountStep], with_maps: bool) -> Result<(), Failed> {
     for (index, mount) in mounts.iter_mut().enumerate() {
-        let Source::New {
-            kind,
-            parameters,
-            needs_maps,
-        } = &mount.source
-        else {
-            continue;
+        let (kind, parameters, needs_maps) = match &mount.source {
+            Source::New {
+                kind,
+                parameters,
+                needs_maps,
+            } => (kind, parameters, needs_maps),
+            Source::Overlay(_) | Source::Bind { .. } if with_maps => {
+                if let Some(fd) = open_part(mount).at(Step::MountSource, index)? {
+                    mount.fd = Some(fd);
+                }
+                continue;
+            }
+            _ => continue,
         };
         if *needs_maps != with_maps {
             continue;
@@ -254,8 +253,76 @@ fn make_file_system(
     fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
+/// A mount that mapped ids are needed for: an overlay, or what lies below a bind's source. `None`: neither.
+fn open_part(mount: &MountStep) -> rustix::io::Result<Option<OwnedFd>> {
+    let (whole, recursive) = match (&mount.source, &mount.subpath) {
+        (Source::Overlay(overlay), part) => {
+            let whole = overlay
+                .mount()
+                .map_err(|failed| rustix::io::Errno::from_raw_os_error(failed.errno as i32))?;
+            if part.is_none() {
+                return Ok(Some(whole));
+            }
+            // Older kernels copy no part of a tree that is mounted nowhere. This place goes with the old root.
+            if !overlay.is_attached() {
+                move_mount(&whole, c"", CWD, c"/", EMPTY)?;
+            }
+            (whole, false)
+        }
+        (Source::Bind { path, recursive }, Some(_)) => {
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            (
+                rustix::fs::open(path.as_c_str(), flags, Mode::empty())?,
+                *recursive,
+            )
+        }
+        _ => return Ok(None),
+    };
+    let part = match &mount.subpath {
+        Some(part) => target::open(whole.as_fd(), part, Make::Nothing)?,
+        None => whole,
+    };
+    let mut flags = CLONE_FD;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(&part, c"", flags).map(Some)
+}
+
+/// What is done to mounts when everything is in them and the user is known.
+fn finish_mounts(plan: &InitPlan, user: &Found) -> Result<(), Failed> {
+    for (index, mount) in plan.mounts.iter().enumerate() {
+        let Some(fd) = &mount.fd else { continue };
+        if mount.of_user {
+            let (uid, gid) = (
+                rustix::fs::Uid::from_raw(user.uid),
+                rustix::fs::Gid::from_raw(user.gid),
+            );
+            rustix::fs::chownat(
+                fd,
+                c"",
+                Some(uid),
+                Some(gid),
+                rustix::fs::AtFlags::EMPTY_PATH,
+            )
+            .at(Step::MountOwner, index)?;
+        }
+        if mount.late_read_only {
+            let attr = mount_attr {
+                attr_set: ATTR_RDONLY,
+                attr_clr: 0,
+                propagation: 0,
+                userns_fd: 0,
+            };
+            sys::mount::mount_setattr(fd.as_fd(), c"", libc::AT_EMPTY_PATH, &attr)
+                .at(Step::Mount, index)?;
+        }
+    }
+    Ok(())
+}
+
 fn become_root(plan: &InitPlan) -> Result<(), Failed> {
-    if plan.may_set_groups && !plan.process.keep_groups {
+    if plan.may_set_groups {
         sys::process::setgroups(&[]).at(Step::GiveUpGroups, 0)?;
     }
     if plan.has_root {
@@ -271,10 +338,13 @@ fn become_root(plan: &InitPlan) -> Result<(), Failed> {
 /// Puts a mount in its place, and fills `/dev` once it is there.
 fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(), Failed> {
     let mount = &plan.mounts[index];
+    if let Source::Link(text) = &mount.source {
+        return target::link(root, &mount.target, text).at(Step::MountTarget, index);
+    }
     let Some(fd) = &mount.fd else {
         return Ok(()); // optional, and not to be had here
     };
-    let is_bind = matches!(mount.source, Source::Bind { .. });
+    let is_bind = !matches!(mount.source, Source::New { .. });
     let directory = match is_bind {
         false => true,
         true => {
@@ -282,10 +352,16 @@ fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(),
             FileType::from_raw_mode(found.st_mode) == FileType::Directory
         }
     };
+    let mut found = false;
     let place = match (mount.role, directory) {
         // The image must not move these: what is written to them later is trusted.
         (Role::Proc | Role::Sys | Role::Dev | Role::Devpts, true) => {
             target::open_plain(root, &mount.target)
+        }
+        (_, true) if mount.like_place => {
+            let there = target::open_directory(root, &mount.target);
+            found = there.is_ok();
+            there.or_else(|_| target::open(root, &mount.target, Make::Directory))
         }
         (_, true) => target::open(root, &mount.target, Make::Directory),
         (_, false) => target::open(root, &mount.target, Make::File),
@@ -299,6 +375,15 @@ fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(),
     if is_bind {
         set_attributes(fd.as_fd(), mount).at(Step::Mount, index)?;
     }
+    if found {
+        let keep = Keep {
+            mode: mount.mode_given,
+            owner: mount.owner_given,
+            single: !plan.may_set_groups,
+        };
+        copy_up::take_over(place.as_fd(), fd.as_fd(), mount.copy_up, keep)
+            .at(Step::CopyUp, index)?;
+    }
     move_mount(fd, c"", &place, c"", ONTO).at(Step::Mount, index)?;
     match mount.role {
         Role::Dev => fill_dev(plan, root, index)?,
@@ -309,17 +394,23 @@ fn attach(plan: &mut InitPlan, root: BorrowedFd<'_>, index: usize) -> Result<(),
 }
 
 fn set_attributes(fd: BorrowedFd<'_>, mount: &MountStep) -> Result<(), Errno> {
-    let attr = mount_attr {
+    let mut attr = mount_attr {
         attr_set: mount.attr_set,
         attr_clr: mount.attr_clear,
         propagation: mount.propagation,
         userns_fd: 0,
     };
-    let mut flags = libc::AT_EMPTY_PATH;
-    if mount.attr_recursive {
-        flags |= libc::AT_RECURSIVE;
+    let all = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    match (mount.attr_recursive, mount.propagation_recursive) {
+        (true, true) => sys::mount::mount_setattr(fd, c"", all, &attr),
+        (true, false) => {
+            attr.propagation = 0;
+            sys::mount::mount_setattr(fd, c"", all, &attr)?;
+            attr.propagation = mount.propagation;
+            sys::mount::mount_setattr(fd, c"", libc::AT_EMPTY_PATH, &attr)
+        }
+        (false, _) => sys::mount::mount_setattr(fd, c"", libc::AT_EMPTY_PATH, &attr),
     }
-    sys::mount::mount_setattr(fd, c"", flags, &attr)
 }
 
 /// Devices and links of a fresh `/dev`, which is ours alone: nothing of the image is in it.

@@ -12,6 +12,8 @@ use oci_spec::runtime::Mount;
 use crate::error::{Error, Kind, Result};
 
 use super::files;
+use super::plan::Rootfs;
+use super::rootfs::RootPlan;
 
 pub(super) const ATTR_RDONLY: u64 = 0x1;
 pub(super) const ATTR_NOSUID: u64 = 0x2;
@@ -35,6 +37,20 @@ pub(super) struct MountStep {
     pub(super) attr_recursive: bool,
     /// `MS_PRIVATE` and its like, for binds.
     pub(super) propagation: u64,
+    /// It holds for mounts below a bind's source too.
+    pub(super) propagation_recursive: bool,
+    /// What is mounted of a bind's or an overlay's tree: a path below its root, resolved there.
+    pub(super) subpath: Option<CString>,
+    /// A new file system takes over what the image has at its place; see `copy_up`.
+    pub(super) copy_up: bool,
+    /// It takes over that place's owner and mode, as far as the user gives none.
+    pub(super) like_place: bool,
+    pub(super) mode_given: bool,
+    pub(super) owner_given: bool,
+    /// It belongs to the container's user.
+    pub(super) of_user: bool,
+    /// Read-only, once everything is in it.
+    pub(super) late_read_only: bool,
     /// A lack is passed over: what the host cannot give here Podman's users do without too.
     pub(super) optional: bool,
     pub(super) role: Role,
@@ -55,6 +71,10 @@ pub(super) enum Source {
         path: CString,
         recursive: bool,
     },
+    /// Directories below a writable one.
+    Overlay(RootPlan),
+    /// No mount at all: a symbolic link of this text.
+    Link(CString),
 }
 
 /// Places that later steps refer to.
@@ -96,7 +116,23 @@ fn step(mount: &Mount) -> Result<MountStep> {
         _ => Role::Other,
     };
     refuse_over_proc(&target, mount, bind)?;
-    let source = if bind {
+    let subpath = match kind {
+        "bind" | "overlay" => options.take("subpath=").pop(),
+        _ => None,
+    };
+    let of_source = || {
+        let path = mount.source().as_ref();
+        path.ok_or_else(|| Error::usage(format!("mount on \"{shown}\": it needs a source")))
+    };
+    let new = !bind && !matches!(kind, "overlay" | "link");
+    let copy_up = std::mem::take(&mut options.copy_up) && new;
+    let given = |key: &str| options.data.iter().any(|word| word.starts_with(key));
+    let (mode_given, owner_given) = (given("mode="), given("uid=") || given("gid="));
+    let source = if kind == "link" {
+        Source::Link(c_string(of_source()?.as_os_str().as_bytes())?)
+    } else if kind == "overlay" {
+        Source::Overlay(options.overlay(&shown.to_string())?)
+    } else if bind {
         let path = mount
             .source()
             .as_ref()
@@ -109,7 +145,7 @@ fn step(mount: &Mount) -> Result<MountStep> {
         let kind = match kind {
             // A cgroup namespace shows the one hierarchy of version 2.
             "cgroup" => "cgroup2",
-            "tmpfs" | "proc" | "sysfs" | "devpts" | "mqueue" | "cgroup2" | "overlay" => kind,
+            "tmpfs" | "ramfs" | "proc" | "sysfs" | "devpts" | "mqueue" | "cgroup2" => kind,
             other => {
                 return Err(Error::new(
                     Kind::Unsupported,
@@ -120,11 +156,20 @@ fn step(mount: &Mount) -> Result<MountStep> {
             }
         };
         Source::New {
-            needs_maps: matches!(kind, "tmpfs" | "devpts" | "overlay"),
+            needs_maps: matches!(kind, "tmpfs" | "ramfs" | "devpts"),
             kind: c_string(kind.as_bytes())?,
             parameters: options.parameters()?,
         }
     };
+    // What is made in /dev has no place of an image below it.
+    let like_place = matches!(kind, "tmpfs" | "ramfs")
+        && role == Role::Other
+        && !target.as_bytes().starts_with(b"dev");
+    let written = copy_up || like_place || role == Role::Dev || options.of_user;
+    let late_read_only = new && written && options.set & ATTR_RDONLY != 0;
+    if late_read_only {
+        options.set &= !ATTR_RDONLY;
+    }
     Ok(MountStep {
         optional: matches!(kind, "cgroup" | "cgroup2" | "mqueue"),
         source,
@@ -132,7 +177,15 @@ fn step(mount: &Mount) -> Result<MountStep> {
         attr_set: options.set,
         attr_clear: options.clear,
         attr_recursive: bind && options.bind.unwrap_or(true),
-        propagation: options.propagation.unwrap_or(libc::MS_PRIVATE),
+        propagation: options.propagation.map_or(libc::MS_PRIVATE, |(how, _)| how),
+        propagation_recursive: options.propagation.is_none_or(|(_, all)| all),
+        subpath: subpath.map(|path| inside(path.as_ref())).transpose()?,
+        copy_up,
+        like_place,
+        mode_given,
+        owner_given,
+        of_user: options.of_user && new,
+        late_read_only,
         role,
         fd: None,
     })
@@ -204,9 +257,12 @@ fn refuse_over_proc(target: &CString, mount: &Mount, bind: bool) -> Result<()> {
 struct Options {
     set: u64,
     clear: u64,
-    propagation: Option<u64>,
+    /// `MS_PRIVATE` and its like; whether also for what is mounted below.
+    propagation: Option<(u64, bool)>,
     /// `Some(recursive)` once `bind` or `rbind` is named.
     bind: Option<bool>,
+    copy_up: bool,
+    of_user: bool,
     data: Vec<String>,
 }
 
@@ -216,10 +272,10 @@ impl Options {
             "bind" => self.bind = Some(false),
             "rbind" => self.bind = Some(true),
             "defaults" | "rw" | "rrw" | "async" | "relatime" | "rrelatime" | "norelatime" => {}
-            "private" | "rprivate" => self.propagation = Some(libc::MS_PRIVATE),
-            "slave" | "rslave" => self.propagation = Some(libc::MS_SLAVE),
-            "shared" | "rshared" => self.propagation = Some(libc::MS_SHARED),
-            "unbindable" | "runbindable" => self.propagation = Some(libc::MS_UNBINDABLE),
+            "private" | "rprivate" => self.propagate(libc::MS_PRIVATE, option),
+            "slave" | "rslave" => self.propagate(libc::MS_SLAVE, option),
+            "shared" | "rshared" => self.propagate(libc::MS_SHARED, option),
+            "unbindable" | "runbindable" => self.propagate(libc::MS_UNBINDABLE, option),
             "ro" | "rro" => self.set_flag(ATTR_RDONLY),
             "nosuid" | "rnosuid" => self.set_flag(ATTR_NOSUID),
             "nodev" | "rnodev" => self.set_flag(ATTR_NODEV),
@@ -233,7 +289,10 @@ impl Options {
             "exec" | "rexec" => self.clear_flag(ATTR_NOEXEC),
             "diratime" | "rdiratime" => self.clear_flag(ATTR_NODIRATIME),
             "symfollow" | "rsymfollow" => self.clear_flag(ATTR_NOSYMFOLLOW),
-            "tmpcopyup" | "idmap" | "ridmap" | "sync" | "dirsync" | "mand" | "remount" => {
+            "tmpcopyup" => self.copy_up = true,
+            // Ours: it belongs to the container's user, whom only init knows.
+            "chown" => self.of_user = true,
+            "idmap" | "ridmap" | "sync" | "dirsync" | "mand" | "remount" => {
                 return Err(Error::new(
                     Kind::Unsupported,
                     format!("mount on \"{target}\": option \"{option}\" is not supported"),
@@ -242,6 +301,37 @@ impl Options {
             data => self.data.push(data.to_owned()),
         }
         Ok(())
+    }
+
+    fn propagate(&mut self, how: u64, word: &str) {
+        self.propagation = Some((how, word.starts_with('r')));
+    }
+
+    /// The values of the data words that begin with `key`, which no file system reads.
+    fn take(&mut self, key: &str) -> Vec<String> {
+        let (taken, rest) = std::mem::take(&mut self.data)
+            .into_iter()
+            .partition(|word: &String| word.starts_with(key));
+        self.data = rest;
+        let value = |word: String| word[key.len()..].to_owned();
+        Vec::into_iter(taken).map(value).collect()
+    }
+
+    /// `lowerdir=` once a layer, uppermost first, `upperdir=` and `workdir=`: paths as they are.
+    fn overlay(&mut self, target: &str) -> Result<RootPlan> {
+        let lower = self.take("lowerdir=");
+        let (upper, work) = (self.take("upperdir=").pop(), self.take("workdir=").pop());
+        match (upper, work) {
+            (Some(upper), Some(work)) if !lower.is_empty() => RootPlan::compile(&Rootfs::Overlay {
+                lower: lower.into_iter().map(Into::into).collect(),
+                upper: upper.into(),
+                work: work.into(),
+                volatile: false,
+            }),
+            _ => Err(Error::usage(format!(
+                "mount on \"{target}\": an overlay needs lowerdir, upperdir and workdir"
+            ))),
+        }
     }
 
     fn set_flag(&mut self, flag: u64) {

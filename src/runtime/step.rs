@@ -22,6 +22,10 @@ pub(super) enum Step {
     MountSource,
     MountTarget,
     Mount,
+    /// Copying the image's files into a new file system.
+    CopyUp,
+    /// Giving a new file system to the container's user.
+    MountOwner,
     /// A default device node; numbered as the plan's devices.
     Device,
     /// Its node on the host is not the device it should be.
@@ -72,14 +76,12 @@ pub(super) enum Step {
     Dumpable,
     /// Writing a secret into memory, or binding it; numbered as the plan's secrets.
     Secret,
-    Personality,
     /// Executing the small program of `--init`.
     Init,
-    CgroupNamespace,
 }
 
 impl Step {
-    const LAST: Step = Step::CgroupNamespace;
+    const LAST: Step = Step::Init;
 
     fn from_number(number: u16) -> Option<Step> {
         ALL.iter().copied().find(|step| *step as u16 == number)
@@ -100,6 +102,8 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::MountSource,
     Step::MountTarget,
     Step::Mount,
+    Step::CopyUp,
+    Step::MountOwner,
     Step::Device,
     Step::DeviceIdentity,
     Step::DeviceLink,
@@ -143,9 +147,7 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::Clone,
     Step::Dumpable,
     Step::Secret,
-    Step::Personality,
     Step::Init,
-    Step::CgroupNamespace,
 ];
 
 /// A failure on its way from a child to its parent.

@@ -33,6 +33,12 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &CStr, make: Make) -> Result<Owne
     }
 }
 
+/// Opens a directory that is there.
+pub(super) fn open_directory(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    openat2(root, path, flags, Mode::empty(), IN_ROOT)
+}
+
 /// Opens a directory of ours by name, refusing every link on the way: for places that the image must not redirect.
 pub(super) fn open_plain(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
@@ -41,6 +47,31 @@ pub(super) fn open_plain(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, E
         Err(Errno::NOENT) => {
             build(root, path, true)?;
             openat2(root, path, flags, Mode::empty(), resolve)
+        }
+        done => done,
+    }
+}
+
+/// Makes a symbolic link of `text` at `path`, unless that link is there already.
+pub(super) fn link(root: BorrowedFd<'_>, path: &CStr, text: &CStr) -> Result<(), Errno> {
+    let bytes = path.to_bytes();
+    let cut = bytes.iter().rposition(|b| *b == b'/');
+    let (above, name) = match cut {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (&b""[..], bytes),
+    };
+    let mut directory = Text::default();
+    directory.set(if above.is_empty() { b"." } else { above })?;
+    let mut last = Text::default();
+    last.set(name)?;
+    let parent = open(root, directory.c_str(), Make::Directory)?;
+    match rustix::fs::symlinkat(text, &parent, last.c_str()) {
+        Err(Errno::EXIST) => {
+            let mut there = [0u8; PATH_MAX];
+            match readlinkat_raw(&parent, last.c_str(), &mut there[..]) {
+                Ok(len) if there[..len] == *text.to_bytes() => Ok(()),
+                _ => Err(Errno::EXIST),
+            }
         }
         done => done,
     }

@@ -83,6 +83,19 @@ impl Lookup {
     }
 }
 
+/// Uid and gid of `text` (`name[:group]`) in the tree `root`. Runs in: cli or worker.
+pub fn find_user(root: BorrowedFd<'_>, text: &str) -> Result<(u32, u32)> {
+    let lookup = Lookup::parse(text, &[])?;
+    let mut buffer = vec![0; FILE_LIMIT + 1];
+    match find(root, &lookup, &mut buffer) {
+        Ok(found) => Ok((found.uid, found.gid)),
+        Err(failed) => Err(Error::os(
+            failed.errno,
+            format!("look up user {text:?} of the container"),
+        )),
+    }
+}
+
 /// Ids of a process, and its home directory.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -119,24 +132,6 @@ impl Found {
     }
 }
 
-/// Uid and gid of `text` (`name[:group]`; empty is root) beneath `root`.
-pub fn ids(root: BorrowedFd<'_>, text: &str) -> Result<(u32, u32)> {
-    let lookup = Lookup::parse(text, &[])?;
-    match (&lookup.user, &lookup.group) {
-        (Who::Id(uid), Some(Who::Id(gid))) => return Ok((*uid, *gid)),
-        (Who::Id(0), None) => return Ok((0, 0)),
-        _ => {}
-    }
-    let mut buffer = vec![0; FILE_LIMIT];
-    match find(root, &lookup, &mut buffer) {
-        Ok(found) => Ok((found.uid, found.gid)),
-        Err(failed) => Err(Error::os(
-            failed.errno,
-            format!("find user {text:?} in the container"),
-        )),
-    }
-}
-
 /// Looks `lookup` up beneath `root`. No allocation: `buffer` holds one file at a time.
 pub(super) fn find(
     root: BorrowedFd<'_>,
@@ -144,7 +139,7 @@ pub(super) fn find(
     buffer: &mut [u8],
 ) -> Result<Found, Failed> {
     let passwd = read(root, c"etc/passwd", buffer, Step::Passwd)?;
-    let mut found = find_user(&buffer[..passwd], lookup)?;
+    let mut found = find_entry(&buffer[..passwd], lookup)?;
     let user_name = {
         // The name outlives the buffer's next use.
         let entry = entry_of(&buffer[..passwd], &lookup.user);
@@ -172,7 +167,7 @@ pub(super) fn find(
 }
 
 /// The user's ids and home by passwd(5) alone.
-fn find_user(passwd: &[u8], lookup: &Lookup) -> Result<Found, Failed> {
+fn find_entry(passwd: &[u8], lookup: &Lookup) -> Result<Found, Failed> {
     let entry = entry_of(passwd, &lookup.user);
     let (uid, gid) = match (&lookup.user, entry) {
         (_, Some(entry)) => (entry.uid, entry.gid),
@@ -267,18 +262,6 @@ fn entry_of<'a>(passwd: &'a [u8], user: &Who) -> Option<Entry<'a>> {
     })
 }
 
-/// Tells whether a line of passwd(5) or group(5) has this name, or this id.
-pub(super) fn knows(text: &[u8], who: &Who) -> bool {
-    text.split(|b| *b == b'\n').any(|line| {
-        let mut fields = line.split(|b| *b == b':');
-        let name = fields.next().unwrap_or_default();
-        match who {
-            Who::Name(wanted) => !name.is_empty() && wanted == name,
-            Who::Id(id) => fields.nth(1).and_then(number) == Some(*id),
-        }
-    })
-}
-
 fn groups(text: &[u8]) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
     text.split(|b| *b == b'\n').filter_map(|line| {
         let mut fields = line.split(|b| *b == b':');
@@ -304,12 +287,7 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// Reads a whole regular file into `buffer`; a missing one is empty.
-pub(super) fn read(
-    root: BorrowedFd<'_>,
-    path: &CStr,
-    buffer: &mut [u8],
-    step: Step,
-) -> Result<usize, Failed> {
+fn read(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8], step: Step) -> Result<usize, Failed> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let file = match openat2(root, path, flags, Mode::empty(), resolve) {
@@ -345,7 +323,7 @@ mod tests {
     fn run(user: &str, extra: &[&str]) -> Result<(u32, u32, Vec<u32>, String), Step> {
         let extra: Vec<_> = extra.iter().map(|g| (*g).to_owned()).collect();
         let lookup = Lookup::parse(user, &extra).map_err(|_| Step::Session)?;
-        let mut found = find_user(PASSWD, &lookup).map_err(|f| f.step)?;
+        let mut found = find_entry(PASSWD, &lookup).map_err(|f| f.step)?;
         let name = entry_of(PASSWD, &lookup.user).map_or(&b""[..], |e| e.name);
         find_groups(GROUP, &lookup, name, &mut found).map_err(|f| f.step)?;
         let home = String::from_utf8(found.home().to_vec()).unwrap();

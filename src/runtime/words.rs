@@ -26,7 +26,6 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
                 _ => err,
             }
         }
-        Step::CgroupNamespace => tried("make a cgroup namespace".to_owned()),
         Step::Loopback => tried("bring the loopback interface up".to_owned()),
         Step::Hostname => tried(format!(
             "set the host name {:?}",
@@ -50,6 +49,14 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
             plan.root.writable(0)
         )),
         Step::MountSource => match &plan.mounts[index].source {
+            Source::Bind { path, .. } if plan.mounts[index].subpath.is_some() => {
+                let part = plan.mounts[index].subpath.as_deref().unwrap_or_default();
+                tried(format!(
+                    "open subpath \"{}\" of \"{}\"",
+                    part.to_string_lossy(),
+                    path.to_string_lossy()
+                ))
+            }
             Source::Bind { path, recursive } => {
                 let err = tried(format!("open bind source \"{}\"", path.to_string_lossy()));
                 match failed.errno {
@@ -59,7 +66,25 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
                     _ => err,
                 }
             }
-            Source::New { .. } => {
+            Source::Overlay(overlay) => match (&plan.mounts[index].subpath, failed.errno) {
+                (Some(part), errno @ (Errno::ENOENT | Errno::ENOTDIR)) => Error::os(
+                    errno,
+                    format!(
+                        "open subpath \"{}\" of the image for \"{}\"",
+                        part.to_string_lossy(),
+                        target(plan, index)
+                    ),
+                ),
+                (_, errno) => Error::os(
+                    errno,
+                    format!("mount an overlay on \"{}\"", target(plan, index)),
+                )
+                .hint(format!(
+                    "its writable layer is \"{}\": overlay needs a local file system there, and directories that do not overlap",
+                    overlay.writable(0)
+                )),
+            },
+            Source::New { .. } | Source::Link(_) => {
                 tried(format!("look at the mount of \"{}\"", target(plan, index)))
             }
         },
@@ -77,6 +102,20 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
             }
         }
         Step::Mount => mount(plan, index, failed.errno),
+        Step::CopyUp => {
+            let err = tried(format!(
+                "copy the image's files to the tmpfs on \"{}\"",
+                target(plan, index)
+            ));
+            match failed.errno {
+                Errno::ENOSPC => err.hint("give it a larger size, or the option notmpcopyup"),
+                _ => err.hint("with the option notmpcopyup it begins empty"),
+            }
+        }
+        Step::MountOwner => tried(format!(
+            "give \"{}\" to the container's user",
+            target(plan, index)
+        )),
         Step::Device => tried(format!("bind the device \"{}\"", device(plan, index))),
         Step::DeviceIdentity => Error::new(
             Kind::Unsupported,
@@ -138,7 +177,6 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
             let file = if failed.step == Step::Passwd { "/etc/passwd" } else { "/etc/group" };
             match (failed.errno, failed.index) {
                 (Errno::EINVAL, 1) => Error::new(Kind::Corrupt, format!("read \"{file}\" of the container: not a regular file")),
-                (_, 2) => tried(&format!("add a line to \"{file}\" of the container")),
                 _ => tried(&format!("read \"{file}\" of the container")),
             }
         }
@@ -190,7 +228,6 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         Step::Signals => tried("give signals their default action"),
         Step::Bounding | Step::Capabilities => tried("set the capabilities of the process"),
         Step::NoNewPrivileges => tried("set no_new_privs"),
-        Step::Personality => tried("set the personality of the process"),
         Step::Umask => tried("set the umask"),
         Step::Dumpable => tried("shield the starting process"),
         Step::Init => tried("run the init of the container").hint("a seccomp profile of your own has to allow execveat"),
@@ -278,6 +315,9 @@ fn mount(plan: &InitPlan, index: usize, errno: Errno) -> Error {
                 }
                 _ => err,
             }
+        }
+        Source::Overlay(_) | Source::Link(_) => {
+            Error::os(errno, format!("mount an overlay on \"{shown}\""))
         }
         Source::New { kind, .. } => {
             let kind = kind.to_string_lossy();

@@ -41,7 +41,6 @@ mod staging;
 pub mod tar_split;
 #[cfg(test)]
 mod tests;
-pub mod transfer;
 pub mod unpack;
 mod usage;
 

@@ -63,9 +63,7 @@ impl Volumes {
     pub fn fill(&self, wanted: &[Wanted], image: &Image<'_>) -> Result<()> {
         let mut wanted: Vec<&Wanted> = wanted
             .iter()
-            .filter(|wanted| {
-                wanted.volume.record.fresh && wanted.volume.source() == wanted.volume.data
-            })
+            .filter(|wanted| wanted.volume.record.fresh && wanted.volume.is_own_directory())
             .collect();
         if wanted.is_empty() {
             return Ok(());
@@ -144,6 +142,17 @@ impl Volumes {
                     .map_err(fail)?;
                 if let (Some(root), true) = (&root, one.wanted.copy) {
                     copy_up(root, &one.wanted.target, &one.fill, single).map_err(fail)?;
+                }
+                let (uid, gid) = one.wanted.volume.owner();
+                if uid.or(gid).is_some() {
+                    fchown(&one.fill, uid.map(Uid::from_raw), gid.map(Gid::from_raw))
+                        .tried(|| "give it the owner it was made with")
+                        .map_err(|err| {
+                            err.hint(
+                                "that id is not mapped in this container: it needs subordinate ids",
+                            )
+                        })
+                        .map_err(fail)?;
                 }
                 // Named volumes are data somebody keeps; an anonymous one can be made again.
                 if !one.wanted.volume.record.anonymous {

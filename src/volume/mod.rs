@@ -12,6 +12,7 @@
 
 mod fill;
 mod list;
+mod options;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,6 +27,7 @@ use crate::state::{self, Durable};
 use crate::storage::Store;
 
 pub use fill::{Image, Wanted};
+pub use options::{Backing, Options};
 
 pub const VERSION: u32 = 1;
 /// The only driver there is: a directory of the store.
@@ -55,6 +57,11 @@ pub struct VolumeRecord {
     /// Full id of the container an anonymous volume goes with.
     #[serde(default)]
     pub container: Option<String>,
+    /// `--uid` and `--gid`: ids in the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
     /// Nothing was mounted yet: the first container fills it from its image and gives it an owner.
     pub fresh: bool,
 }
@@ -75,9 +82,52 @@ impl Volume {
     /// The host's directory that `--opt o=bind --opt device=PATH` puts in the volume's place.
     pub fn source(&self) -> &Path {
         match self.record.options.get("device") {
-            Some(device) => Path::new(device),
-            None => &self.data,
+            Some(device)
+                if self
+                    .record
+                    .options
+                    .get("type")
+                    .is_none_or(|kind| kind != "tmpfs") =>
+            {
+                Path::new(device)
+            }
+            _ => &self.data,
         }
+    }
+
+    /// Its files are in the store; not in a directory of the host, nor in memory.
+    fn is_own_directory(&self) -> bool {
+        let in_memory = || {
+            self.record
+                .options
+                .get("type")
+                .is_some_and(|kind| kind == "tmpfs")
+        };
+        self.source() == self.data && !in_memory()
+    }
+
+    /// Where its files are, and words for the mount.
+    pub fn backing(&self) -> Result<(Backing, Vec<String>)> {
+        let named = |err: Error| err.context(format!("mount volume {}", self.name()));
+        let mut options = Options::read(&self.record.options).map_err(named)?;
+        if options.tmpfs {
+            let (uid, gid) = self.owner();
+            let owner = [("uid", uid), ("gid", gid)];
+            let owner = owner
+                .iter()
+                .filter_map(|(key, id)| Some(format!("{key}={}", (*id)?)));
+            options.data.extend(owner);
+            return Ok((Backing::Tmpfs(options.data), options.words));
+        }
+        let dir = options.device.unwrap_or_else(|| self.data.clone());
+        Ok((Backing::Dir(dir), options.words))
+    }
+
+    /// Uid and gid in the container that its directory shall have.
+    pub fn owner(&self) -> (Option<u32>, Option<u32>) {
+        let read = Options::read(&self.record.options).unwrap_or_default();
+        let (uid, gid) = (self.record.uid, self.record.gid);
+        (uid.or(read.uid), gid.or(read.gid))
     }
 }
 
@@ -86,6 +136,8 @@ impl Volume {
 pub struct NewVolume {
     pub labels: BTreeMap<String, String>,
     pub options: BTreeMap<String, String>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
     /// For an anonymous volume, the container it goes with.
     pub anonymous_of: Option<String>,
 }
@@ -101,7 +153,7 @@ impl Volumes {
     /// Makes a volume. `Kind::InUse`: the name is taken.
     pub fn create(&self, name: &str, new: NewVolume, created: String) -> Result<Volume> {
         check_name(name)?;
-        check_options(&new.options)?;
+        Options::read(&new.options)?;
         let store = Store::at(&self.store)?;
         let _lock = store.lock_structure()?;
         if self.load(name)?.is_some() {
@@ -124,6 +176,8 @@ impl Volumes {
             created,
             labels: new.labels,
             options: new.options,
+            uid: new.uid,
+            gid: new.gid,
             anonymous: new.anonymous_of.is_some(),
             container: new.anonymous_of,
             fresh: true,
@@ -259,39 +313,6 @@ pub fn check_name(name: &str) -> Result<()> {
     )))
 }
 
-/// Of the options that mount(8) would take only a bind of a directory can be had without a mount of the host's.
-fn check_options(options: &BTreeMap<String, String>) -> Result<()> {
-    for (key, value) in options {
-        let bind = match key.as_str() {
-            "device" => Path::new(value).is_absolute(),
-            "type" => matches!(value.as_str(), "none" | "bind"),
-            "o" => matches!(value.as_str(), "bind" | "rbind"),
-            _ => false,
-        };
-        if !bind {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("volume option {key}={value} is not available in this version of pod"),
-            )
-            .hint("a directory of this host: --opt type=none --opt o=bind --opt device=/PATH"));
-        }
-    }
-    match options.get("device") {
-        None if options.is_empty() => Ok(()),
-        None => Err(Error::usage(
-            "volume options \"type\" and \"o\" need \"device\": invalid argument",
-        )),
-        Some(device) => match fs::metadata(device) {
-            Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(Error::os(
-                nix::errno::Errno::ENOTDIR,
-                format!("use {device} as a volume"),
-            )),
-            Err(err) => Err(Error::io(&err, format!("use {device} as a volume"))),
-        },
-    }
-}
-
 /// Podman's words.
 fn no_such(name: &str) -> Error {
     Error::new(
@@ -306,33 +327,5 @@ fn make_dir(path: &Path, mode: u32) -> std::io::Result<()> {
         Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(err) => Err(err),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_binds_of_directories_that_exist() {
-        let options = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            pairs
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect()
-        };
-        let good = options(&[("type", "none"), ("o", "bind"), ("device", "/tmp")]);
-        assert!(check_options(&good).is_ok());
-        assert!(check_options(&options(&[])).is_ok());
-        for bad in [
-            &[("type", "tmpfs"), ("device", "tmpfs")][..],
-            &[("o", "bind")],
-            &[("device", "relative")],
-            &[("device", "/nosuch")],
-            &[("device", "/etc/passwd")],
-            &[("size", "1m")],
-        ] {
-            assert!(check_options(&options(bad)).is_err(), "{bad:?}");
-        }
     }
 }

@@ -162,19 +162,13 @@ pub struct Snapshot {
     pub files: BTreeSet<String>,
 }
 
-/// Files an empty store may keep: locks, the record of what the host can do, the version, mount points, events.
+/// Files an empty store may keep: locks, the record of what the host can do, the version, mount points.
 fn is_kept_when_empty(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let of_every_container = path.contains("/pod/mount-points/");
-    // What happened is told after everything is gone, too.
-    let events = path.contains("/run/pod/events");
     of_every_container
-        || events
         || name.ends_with(".lock")
-        || matches!(
-            name,
-            "lock" | "version" | "overlay.json" | "pasta.json" | "events.log" | "events.log.1"
-        )
+        || matches!(name, "lock" | "version" | "overlay.json" | "pasta.json")
 }
 
 fn mounts_below(dir: &Path) -> BTreeSet<String> {

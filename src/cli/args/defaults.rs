@@ -75,7 +75,9 @@ fn given(text: &Option<String>) -> Option<&str> {
 
 fn process(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) -> Result<()> {
     let args = &args.process;
-    request.env_host |= config.env_host == Some(true);
+    if config.env_host == Some(true) {
+        return Err(refused("env_host"));
+    }
     request.default_env = env::variables(&[], &config.env, &ProcessEnv).map_err(of("env"))?;
     request.init = args.init.or(config.init) == Some(true);
     request.http_proxy = request.http_proxy.or(config.http_proxy);
@@ -130,7 +132,7 @@ fn names(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) ->
         None => config.no_hosts == Some(true) && request.add_host.is_empty(),
     };
     if request.base_hosts.is_some() {
-        return Ok(());
+        return Ok(()); // --hosts-file
     }
     request.base_hosts = match given(&config.base_hosts_file) {
         None => None,
@@ -141,7 +143,7 @@ fn names(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) ->
                 .map_err(of("base_hosts_file"))?;
             Some(BaseHosts::File(path.into()))
         }
-        Some("image") => return Err(refused("base_hosts_file = \"image\"")),
+        Some("image") => Some(BaseHosts::Image),
         Some(other) => {
             let wrong = Error::usage(format!("{other:?} must be none or an absolute path"));
             return Err(of("base_hosts_file")(wrong));

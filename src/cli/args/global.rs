@@ -34,6 +34,9 @@ pub struct GlobalArgs {
     /// Where events are written: file or none
     #[arg(long, value_name = "BACKEND", hide = true)]
     pub events_backend: Option<String>,
+    /// Directory of CDI specs (can be repeated)
+    #[arg(long, value_name = "DIR", value_delimiter = ',', hide = true)]
+    pub cdi_spec_dir: Vec<PathBuf>,
     #[command(flatten)]
     _refused: RefusedGlobals,
 }
@@ -74,7 +77,6 @@ impl GlobalArgs {
 }
 
 const REFUSED: &[Later] = &[
-    Later::value("cdi-spec-dir"),
     Later::unless("cgroup-manager", &["cgroupfs", ""]),
     Later::value("config"),
     Later::value("conmon"),
@@ -101,7 +103,8 @@ const REFUSED: &[Later] = &[
 ];
 
 /// Global flags that take a value and have an effect; [`split`] must know where a value ends.
-const VALUES: [&str; 7] = [
+const VALUES: [&str; 8] = [
+    "cdi-spec-dir",
     "root",
     "runroot",
     "imagestore",

@@ -5,7 +5,6 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::super::usage;
 use super::{switch, value};
 
 /// One refused flag.
@@ -16,8 +15,6 @@ pub struct Later {
     pub takes: Takes,
     /// Values that change nothing, and pass.
     pub neutral: &'static [&'static str],
-    /// Why, or what to do instead; empty: nothing to say.
-    pub hint: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +36,6 @@ impl Later {
             short: None,
             takes: Takes::Value,
             neutral,
-            hint: "",
         }
     }
 
@@ -50,8 +46,14 @@ impl Later {
             short: None,
             takes: Takes::Switch,
             neutral: &[],
-            hint: "",
         }
+    }
+
+    /// A switch that is on anyway: only `--flag=false` is refused.
+    pub const fn default_on(long: &'static str) -> Self {
+        let mut flag = Self::switch(long);
+        flag.neutral = &["true"];
+        flag
     }
 
     /// A switch that never changes anything.
@@ -59,12 +61,6 @@ impl Later {
         let mut flag = Self::switch(long);
         flag.neutral = &["true", "false"];
         flag
-    }
-
-    /// Says why it is refused, or what to do instead.
-    pub const fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = hint;
-        self
     }
 
     pub const fn short(mut self, letter: char) -> Self {
@@ -91,29 +87,24 @@ pub fn add(mut command: Command, flags: &'static [Later]) -> Command {
 /// Refuses the first of `flags` that asks for something.
 pub fn check(matches: &ArgMatches, flags: &'static [Later]) -> Result<(), clap::Error> {
     for flag in flags {
-        let long = flag.long;
         let asked = match flag.takes {
             Takes::Switch => {
-                let on = matches.get_one::<bool>(long).copied().unwrap_or(false);
-                let neutral = flag.neutral.contains(&"true");
-                (on && !neutral).then(|| format!("--{long}"))
+                matches
+                    .get_one::<bool>(flag.long)
+                    .is_some_and(|on| match flag.neutral {
+                        [] => *on,
+                        neutral => !neutral.contains(&if *on { "true" } else { "false" }),
+                    })
             }
-            Takes::Value => matches.get_many::<String>(long).and_then(|mut given| {
-                let value = given.find(|v| !flag.neutral.contains(&v.as_str()))?;
-                // Where a word passes, it is this word that does not.
-                let word = flag
-                    .neutral
-                    .iter()
-                    .any(|v| v.parse::<f64>().is_err() && !v.is_empty());
-                Some(match word {
-                    true => format!("--{long}={value}"),
-                    false => format!("--{long}"),
-                })
-            }),
+            Takes::Value => matches
+                .get_many::<String>(flag.long)
+                .is_some_and(|mut given| given.any(|v| !flag.neutral.contains(&v.as_str()))),
         };
-        if let Some(asked) = asked {
-            let message = format!("flag {asked} is not available in this version of pod");
-            return Err(usage::refuse(message, flag.hint));
+        if asked {
+            return Err(super::super::usage::refuse(format!(
+                "flag --{} is not available in this version of pod",
+                flag.long
+            )));
         }
     }
     Ok(())

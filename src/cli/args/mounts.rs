@@ -2,6 +2,7 @@
 
 mod long;
 mod options;
+mod pattern;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use crate::container::request::{MountOptions, MountRequest};
 use crate::error::{Error, Result};
 
 pub use long::mount;
+pub use options::no_idmap;
 
 /// `-v [SOURCE:]TARGET[:OPTIONS]`
 pub fn volume(text: &str) -> Result<MountRequest> {
@@ -29,6 +31,7 @@ pub fn volume(text: &str) -> Result<MountRequest> {
     let target = container_path(target)?;
     let mut options = MountOptions::default();
     options::of_volume(flags, &mut options)?;
+    options::check_label(&options)?;
     let copy = !flags.split(',').any(|flag| flag == "nocopy");
     match source {
         Some(source) if source.starts_with(['/', '.']) => Ok(MountRequest::Bind {
@@ -36,7 +39,14 @@ pub fn volume(text: &str) -> Result<MountRequest> {
             target,
             options,
         }),
-        name => named(name, target, options, copy),
+        name => {
+            if options.overlay_dirs.is_some() {
+                return Err(Error::usage(
+                    "upperdir and workdir go with a directory of the host, not with a volume",
+                ));
+            }
+            named(name, target, options, copy)
+        }
     }
 }
 
@@ -74,21 +84,12 @@ pub fn tmpfs(text: &str) -> Result<MountRequest> {
     })
 }
 
-/// Where `mount` will be.
-pub fn target(mount: &MountRequest) -> &str {
-    match mount {
-        MountRequest::Bind { target, .. }
-        | MountRequest::Volume { target, .. }
-        | MountRequest::Tmpfs { target, .. }
-        | MountRequest::Devpts { target, .. } => target,
-    }
-}
-
 /// What `mount` shows of the host, if anything.
 pub fn source(mount: &MountRequest) -> Option<&str> {
     match mount {
         MountRequest::Bind { source, .. } => source.to_str(),
         MountRequest::Volume { name, .. } => name.as_deref(),
+        MountRequest::Image { image, .. } => Some(image),
         _ => None,
     }
 }
@@ -97,12 +98,17 @@ pub fn source(mount: &MountRequest) -> Option<&str> {
 pub fn check(mounts: &[MountRequest]) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     for mount in mounts {
-        let at = target(mount);
+        let at = mount.target();
         if !seen.insert(at) {
             return Err(Error::usage(format!("{at}: duplicate mount destination")));
         }
-        if let MountRequest::Bind { source, .. } = mount
-            && let Err(err) = std::fs::symlink_metadata(source).and_then(|_| source.metadata())
+        if let MountRequest::Bind {
+            source, options, ..
+        } = mount
+            && let Err(err) = match options.no_dereference {
+                true => source.symlink_metadata(),
+                false => source.metadata(),
+            }
         {
             let text = match err.kind() {
                 std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),

@@ -1,12 +1,11 @@
 //! From the flags of `run` and `create` to a [`CreateRequest`]. Here all text becomes values.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::container::request::{
-    BaseHosts, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, Personality,
-    UsernsMode,
+    BaseHosts, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, UsernsMode,
 };
-use crate::container::{detach, names, signal};
+use crate::container::{cdi, detach, names, signal};
 use crate::error::{Error, Kind, Result};
 use crate::net::ports;
 use crate::runtime::caps::CapSet;
@@ -34,9 +33,7 @@ pub fn request(
         annotations: env::annotations(&args.annotation)?,
         cidfile: args.cidfile.clone(),
         pidfile: args.pidfile.clone(),
-        monitor_pidfile: args.conmon_pidfile.clone(),
         log: log(args.log_driver.as_deref(), &args.log_opt)?,
-        restart: args.restart.as_deref().unwrap_or_default().parse()?,
         secrets: args
             .secret
             .iter()
@@ -45,6 +42,16 @@ pub fn request(
         ..CreateRequest::default()
     };
     if args.rootfs {
+        let image = match image.rsplit_once(':') {
+            Some((dir, "O")) => {
+                request.rootfs_overlay = true;
+                dir
+            }
+            Some((_, option)) if option == "idmap" || option.starts_with("idmap=") => {
+                return Err(mounts::no_idmap(option));
+            }
+            _ => image,
+        };
         let dir = std::path::absolute(image)
             .map_err(|err| Error::io(&err, format!("find root file system {image:?}")))?;
         request.rootfs = Some(dir);
@@ -60,11 +67,6 @@ pub fn request(
     }
     if let Some(file) = &args.cidfile {
         absent(file)?;
-    }
-    if request.auto_remove && !request.restart.is_no() {
-        return Err(Error::usage(
-            r#"the --rm option conflicts with --restart, when the restartPolicy is not "" and "no""#,
-        ));
     }
     process(&args.process, &mut request)?;
     files(&args.files, &mut request)?;
@@ -87,8 +89,6 @@ fn absent(cidfile: &Path) -> Result<()> {
 fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
     request.entrypoint = args.entrypoint.as_deref().map(entrypoint);
     request.env = env::variables(&args.env_file, &args.env, &ProcessEnv)?;
-    request.env_host = args.env_host;
-    request.env_merge = args.env_merge.clone();
     request.unset_env = args.unsetenv.clone();
     request.unset_env_all = args.unsetenv_all;
     request.http_proxy = args.http_proxy;
@@ -99,24 +99,6 @@ fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
         .map(|user| one_line("--user", user))
         .transpose()?;
     request.group_add = lines("--group-add", &args.group_add)?;
-    if request.group_add.iter().any(|group| group == "keep-groups") {
-        if request.group_add.len() > 1 {
-            return Err(Error::usage(
-                "the '--group-add keep-groups' option is not allowed with any other --group-add options",
-            ));
-        }
-        request.group_add.clear();
-        request.keep_groups = true;
-    }
-    request.no_passwd = args.passwd == Some(false);
-    let template = |flag, text: &Option<String>| {
-        let text = text.as_deref().filter(|text| !text.is_empty());
-        text.map(|text| one_line(flag, text)).transpose()
-    };
-    request.passwd_entry = template("--passwd-entry", &args.passwd_entry)?;
-    request.group_entry = template("--group-entry", &args.group_entry)?;
-    request.host_users = lines("--hostuser", &args.hostuser)?;
-    request.personality = args.personality.as_deref().map(personality).transpose()?;
     request.workdir = args.workdir.clone().filter(|dir| !dir.is_empty());
     request.init = args.init == Some(true);
     request.stop_signal = args.stop_signal.as_deref().map(signal::parse).transpose()?;
@@ -124,47 +106,18 @@ fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
     request.timeout = args.timeout.filter(|&seconds| seconds > 0);
     request.timezone = args.tz.as_deref().map(timezone).transpose()?.flatten();
     request.umask = args.umask.as_deref().map(umask).transpose()?;
-    request.ulimits = security::ulimits(&args.ulimit)?;
+    request.ulimits = args
+        .ulimit
+        .iter()
+        .map(|text| security::ulimit(text))
+        .collect::<Result<_>>()?;
     request.oom_score_adj = args.oom_score_adj.map(oom_score_adj).transpose()?;
     request.preserve_fds = args.preserve_fds.unwrap_or(0);
-    request.preserve_fd = preserved(request.preserve_fds, &args.preserve_fd)?;
     if let Some(keys) = &args.detach_keys {
         detach::parse_keys(keys)?;
         request.detach_keys = Some(keys.clone());
     }
     Ok(())
-}
-
-fn personality(text: &str) -> Result<Personality> {
-    match text {
-        "LINUX" => Ok(Personality::Linux),
-        "LINUX32" => Ok(Personality::Linux32),
-        _ => Err(Error::usage(format!(
-            "--personality {text:?}: it is neither LINUX nor LINUX32"
-        ))),
-    }
-}
-
-/// Both flags' descriptors must be open; those of `--preserve-fd` that the other flag does not name.
-fn preserved(count: u32, numbers: &[u32]) -> Result<Vec<u32>> {
-    let open = |number: u32| std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok();
-    let missing = |number: u32, flag: &str| {
-        Error::usage(format!(
-            "file descriptor {number} is not available - the {flag} option requires that file descriptors must be \
-             passed"
-        ))
-    };
-    if let Some(number) = (3..count.saturating_add(3)).find(|number| !open(*number)) {
-        return Err(missing(number, "preserve-fds"));
-    }
-    if let Some(number) = numbers.iter().find(|number| !open(**number)) {
-        return Err(missing(*number, "preserve-fd"));
-    }
-    let mut numbers = numbers.to_vec();
-    numbers.retain(|number| *number >= count.saturating_add(3));
-    numbers.sort_unstable();
-    numbers.dedup();
-    Ok(numbers)
 }
 
 /// A JSON list of words, or one word.
@@ -210,10 +163,15 @@ pub(super) fn oom_score_adj(score: i64) -> Result<i32> {
 }
 
 fn files(args: &FileArgs, request: &mut CreateRequest) -> Result<()> {
-    let volumes = args.volume.iter().map(|text| mounts::volume(text));
-    let long = args.mount.iter().map(|text| mounts::mount(text));
-    let tmpfs = args.tmpfs.iter().map(|text| mounts::tmpfs(text));
-    request.mounts = volumes.chain(long).chain(tmpfs).collect::<Result<_>>()?;
+    for text in &args.volume {
+        request.mounts.push(mounts::volume(text)?);
+    }
+    for text in &args.mount {
+        request.mounts.extend(mounts::mount(text)?);
+    }
+    for text in &args.tmpfs {
+        request.mounts.push(mounts::tmpfs(text)?);
+    }
     mounts::check(&request.mounts)?;
     request.read_only = args.read_only == Some(true);
     request.read_only_tmpfs = args.read_only_tmpfs;
@@ -234,12 +192,53 @@ fn files(args: &FileArgs, request: &mut CreateRequest) -> Result<()> {
                 .map_err(|why| Error::usage(format!("unable to translate --shm-size: {why}")))?,
         ),
     };
-    request.devices = args
-        .device
-        .iter()
-        .map(|text| security::device(text))
-        .collect::<Result<_>>()?;
+    for text in &args.device {
+        match cdi::is_name(text) {
+            true => request.cdi_devices.push(text.clone()),
+            false => request.devices.extend(security::device(text)?),
+        }
+    }
+    for gpu in &args.gpus {
+        request.cdi_devices.push(format!("nvidia.com/gpu={gpu}"));
+    }
+    if let Some(rule) = args.device_cgroup_rule.first() {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("--device-cgroup-rule {rule:?}: only root of this host has a device cgroup"),
+        )
+        .hint("a rootless container has the devices of --device, and cannot make others"));
+    }
+    request.volumes_from = args.volumes_from.clone();
+    request.init_path = match args.init_path.as_deref() {
+        None | Some("") => None,
+        Some(path) => Some(init_program(path)?),
+    };
     Ok(())
+}
+
+/// `--init-path`
+pub(super) fn init_program(path: &str) -> Result<PathBuf> {
+    let whole = std::path::absolute(path)
+        .map_err(|err| Error::io(&err, format!("find init program {path:?}")))?;
+    match std::fs::metadata(&whole) {
+        Ok(found) if found.is_file() => Ok(whole),
+        Ok(_) => Err(Error::usage(format!("init program {path:?}: not a file"))),
+        Err(err) => Err(Error::io(&err, format!("statfs {path}"))),
+    }
+}
+
+/// `--hosts-file`
+fn base_hosts(text: &str) -> Result<BaseHosts> {
+    Ok(match text {
+        "none" => BaseHosts::None,
+        "image" => BaseHosts::Image,
+        path => {
+            let whole = std::path::absolute(path)
+                .map_err(|err| Error::io(&err, format!("find hosts file {path:?}")))?;
+            std::fs::File::open(&whole).map_err(|err| Error::io(&err, format!("open {path}")))?;
+            BaseHosts::File(whole)
+        }
+    })
 }
 
 fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<'_>) -> Result<()> {
@@ -257,7 +256,13 @@ fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<
     }
     request.no_hosts = args.no_hosts == Some(true);
     request.no_hostname = args.no_hostname;
-    request.base_hosts = args.hosts_file.as_deref().map(hosts_file).transpose()?;
+    let hosts_file = args.hosts_file.as_deref().filter(|file| !file.is_empty());
+    request.base_hosts = hosts_file.map(base_hosts).transpose()?;
+    if request.no_hosts && request.base_hosts.is_some() {
+        return Err(Error::usage(
+            "--no-hosts and --hosts-file cannot be set together",
+        ));
+    }
     if request.no_hosts && !args.add_host.is_empty() {
         return Err(Error::usage(
             "--no-hosts and --add-host cannot be set together",
@@ -272,24 +277,6 @@ fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<
     request.dns_search = lines("--dns-search", &args.dns_search)?;
     request.dns_option = lines("--dns-option", &args.dns_option)?;
     Ok(())
-}
-
-/// `--hosts-file`
-fn hosts_file(text: &str) -> Result<BaseHosts> {
-    match text {
-        "none" => Ok(BaseHosts::None),
-        "image" => Err(Error::new(
-            Kind::Unsupported,
-            "--hosts-file image is not available in this version of pod",
-        )
-        .hint("--no-hosts leaves the image's file as it is")),
-        path => {
-            let path = std::path::absolute(path)
-                .and_then(|path| std::fs::File::open(&path).map(|_| path))
-                .map_err(|err| Error::io(&err, format!("open hosts file {path:?}")))?;
-            Ok(BaseHosts::File(path))
-        }
-    }
 }
 
 fn hostname(text: &str) -> Result<String> {
@@ -341,7 +328,7 @@ fn protection(
     }
     request.pid = namespaces::mode(args.pid.as_deref(), Words::Plain, find)?;
     request.ipc = namespaces::mode(args.ipc.as_deref(), Words::Ipc, find)?;
-    request.uts = namespaces::mode(args.uts.as_deref(), Words::Plain, find)?;
+    request.uts = namespaces::mode(args.uts.as_deref(), Words::Uts, find)?;
     request.cgroupns = namespaces::mode(args.cgroupns.as_deref(), Words::Plain, find)?;
     request.userns = match &args.userns {
         Some(text) => namespaces::userns(text)?,

@@ -1,13 +1,16 @@
 //! `create`: make a container and do not start it.
 
+use std::path::PathBuf;
+
 use crate::cli::args::create::CreateArgs;
 use crate::cli::args::{defaults, request};
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
 use crate::cli::progress;
+use crate::container::cdi;
 use crate::container::events::{Action, Event};
-use crate::container::request::CreateRequest;
+use crate::container::request::{CreateRequest, MountRequest};
 use crate::error::{Error, Result};
 use crate::image::{Image, PullPolicy};
 
@@ -45,6 +48,7 @@ pub fn prepare(args: &CreateArgs, ctx: &Context) -> Result<(CreateRequest, Optio
     };
     let mut options = args.registry.options(&args.platform)?;
     defaults::pull(ctx.config()?, &mut options)?;
+    look_up(ctx, &mut request)?;
     if args.rootfs {
         return Ok((request, None));
     }
@@ -56,4 +60,29 @@ pub fn prepare(args: &CreateArgs, ctx: &Context) -> Result<(CreateRequest, Optio
         ctx.containers()?.emit(&pulled);
     }
     Ok((request, Some(image)))
+}
+
+/// The images that are mounted and the edits of CDI devices, as they are now.
+fn look_up(ctx: &Context, request: &mut CreateRequest) -> Result<()> {
+    for mount in &mut request.mounts {
+        let MountRequest::Image {
+            image, id, layers, ..
+        } = mount
+        else {
+            continue;
+        };
+        let found = ctx.images()?.find(image)?;
+        (*id, *layers) = (found.id, found.layers);
+    }
+    if request.cdi_devices.is_empty() {
+        return Ok(());
+    }
+    let (given, config) = (&ctx.globals.cdi_spec_dir, &ctx.config()?.cdi_spec_dirs);
+    let dirs = match (given.is_empty(), config.is_empty()) {
+        (false, _) => given.clone(),
+        (true, false) => config.clone(),
+        (true, true) => cdi::DEFAULT_DIRS.map(PathBuf::from).to_vec(),
+    };
+    request.cdi = Some(cdi::resolve(&dirs, &request.cdi_devices)?);
+    Ok(())
 }

@@ -5,6 +5,8 @@ use crate::cli::exit::{Outcome, removal};
 use crate::cli::output::Printer;
 use crate::container::events::{Action, Event};
 use crate::container::options::RemoveOptions as RemoveContainer;
+use crate::container::record::Record;
+use crate::container::request::MountRequest;
 use crate::error::{Error, Failures, Kind, Result};
 use crate::image::{InUse, Removal, RemoveOptions};
 use crate::storage::Digest;
@@ -110,12 +112,30 @@ pub fn users(ctx: &Context) -> Result<Vec<InUse>> {
         .into_iter()
         .map(|container| container.record)
         .chain(elsewhere)
-        .map(|record| InUse {
+        .flat_map(uses)
+        .collect())
+}
+
+/// The image it was made from, and those it mounts.
+fn uses(record: Record) -> Vec<InUse> {
+    let of_mount = |mount: &MountRequest| match mount {
+        MountRequest::Image { id, layers, .. } => Some(InUse {
+            container: record.id.clone(),
+            image: id.clone(),
+            layers: layers.clone(),
+        }),
+        _ => None,
+    };
+    let mut uses: Vec<InUse> = record.request.mounts.iter().filter_map(of_mount).collect();
+    uses.insert(
+        0,
+        InUse {
             container: record.id,
             image: record.image.map_or(String::new(), |image| image.id),
             layers: record.layers,
-        })
-        .collect())
+        },
+    );
+    uses
 }
 
 /// `-f`: removes the containers of images that will lose their last name.

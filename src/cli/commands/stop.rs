@@ -99,11 +99,7 @@ pub fn at_once(
 pub fn is_up(container: &Container) -> bool {
     matches!(
         container.state.status,
-        Status::Running
-            | Status::Paused
-            | Status::Stopping
-            | Status::Initialized
-            | Status::Restarting
+        Status::Running | Status::Paused | Status::Stopping | Status::Initialized
     )
 }
 

@@ -22,7 +22,13 @@ pub struct VolumeCreateArgs {
     /// Label (can be repeated)
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = value::text)]
     label: Vec<String>,
-    /// Option of the driver: type=none, o=bind and device=/PATH mount a directory of this host (can be repeated)
+    /// Uid of its owner in the container
+    #[arg(long, value_name = "UID", value_parser = value::unsigned32)]
+    uid: Option<u32>,
+    /// Gid of its group in the container
+    #[arg(long, value_name = "GID", value_parser = value::unsigned32)]
+    gid: Option<u32>,
+    /// Option of the driver: type=none, o=bind and device=/PATH mount a directory of this host, type=tmpfs and o=size=SIZE memory (can be repeated)
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = value::text)]
     opt: Vec<String>,
     /// Name; a generated one when left out
@@ -52,6 +58,8 @@ pub fn run(args: &VolumeCreateArgs, ctx: &Context, out: &mut Printer) -> Outcome
     let new = NewVolume {
         labels: pairs(&args.label),
         options: options(&args.opt)?,
+        uid: args.uid,
+        gid: args.gid,
         anonymous_of: None,
     };
     let store = ctx.store()?;

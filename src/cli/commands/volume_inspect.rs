@@ -42,6 +42,10 @@ struct Document {
     labels: BTreeMap<String, String>,
     scope: &'static str,
     options: BTreeMap<String, String>,
+    #[serde(rename = "UID", skip_serializing_if = "Option::is_none")]
+    uid: Option<u32>,
+    #[serde(rename = "GID", skip_serializing_if = "Option::is_none")]
+    gid: Option<u32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     anonymous: bool,
     /// Containers that run with it.
@@ -58,8 +62,11 @@ impl Document {
     /// `running`: volumes of running containers, one entry a mount.
     fn new(volume: Volume, running: &[String]) -> Self {
         let mountpoint = volume.source().display().to_string();
+        let (uid, gid) = volume.owner();
         let record = volume.record;
         Self {
+            uid: uid.filter(|id| *id > 0),
+            gid: gid.filter(|id| *id > 0),
             mount_count: running.iter().filter(|name| **name == record.name).count(),
             driver: DRIVER,
             mountpoint,

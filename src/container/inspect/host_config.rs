@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::engine::Container;
 use super::super::record::Record;
 use super::super::request::{
-    LogDriver, MountOptions, MountRequest, NamespaceMode, SecurityOpt, UsernsMode,
+    BaseHosts, LogDriver, MountOptions, MountRequest, NamespaceMode, SecurityOpt, UsernsMode,
 };
 use super::port_bindings;
 use crate::net::NetworkMode;
@@ -16,7 +16,20 @@ impl Container {
     /// `HostConfig`: what the container was asked to be.
     pub(super) fn host_config(&self) -> Value {
         let Record { request, .. } = &self.record;
-        let binds: Vec<String> = request.mounts.iter().filter_map(bind_text).collect();
+        let volumes = self
+            .record
+            .volumes
+            .iter()
+            .map(|volume| bind_text(&volume.name, &volume.target, &volume.options));
+        let mounts = request.mounts.iter().filter_map(|mount| match mount {
+            MountRequest::Bind {
+                source,
+                target,
+                options,
+            } => Some(bind_text(&source.display().to_string(), target, options)),
+            _ => None,
+        });
+        let binds: Vec<String> = volumes.chain(mounts).collect();
         let tmpfs: BTreeMap<&str, String> = request
             .mounts
             .iter()
@@ -25,12 +38,7 @@ impl Container {
                     target,
                     data,
                     options,
-                } => {
-                    let mut words = mount_words(options);
-                    words.retain(|w| w != "rbind");
-                    words.extend(data.iter().cloned());
-                    Some((target.as_str(), words.join(",")))
-                }
+                } => Some((target.as_str(), tmpfs_text(data, options))),
                 _ => None,
             })
             .collect();
@@ -54,6 +62,7 @@ impl Container {
         let devices: Vec<Value> = request
             .devices
             .iter()
+            .chain(request.cdi.iter().flat_map(|cdi| &cdi.devices))
             .map(|d| json!({"PathOnHost": d.source, "PathInContainer": d.target, "CgroupPermissions": d.permissions}))
             .collect();
         let security: Vec<String> = request.security_opt.iter().map(security_word).collect();
@@ -71,12 +80,12 @@ impl Container {
             },
             "NetworkMode": network_word(&self.record.network),
             "PortBindings": port_bindings(&self.record.ports),
-            "RestartPolicy": {"Name": request.restart.word(), "MaximumRetryCount": request.restart.tries()},
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "AutoRemove": request.auto_remove,
             "AutoRemoveImage": false,
             "Annotations": request.annotations,
             "VolumeDriver": "",
-            "VolumesFrom": null,
+            "VolumesFrom": (!request.volumes_from.is_empty()).then_some(&request.volumes_from),
             "CapAdd": request.cap_add,
             "CapDrop": request.cap_drop,
             "Dns": request.dns,
@@ -85,7 +94,7 @@ impl Container {
         });
         let rest = json!({
             "ExtraHosts": extra_hosts,
-            "HostsFile": "",
+            "HostsFile": hosts_file(request.base_hosts.as_ref()),
             "GroupAdd": request.group_add,
             "IpcMode": namespace_word(&request.ipc),
             "Cgroup": "",
@@ -178,25 +187,41 @@ pub(super) fn propagation(options: &MountOptions) -> String {
     asked.unwrap_or_else(|| "rprivate".to_owned())
 }
 
-fn bind_text(mount: &MountRequest) -> Option<String> {
-    let (source, target, options) = match mount {
-        MountRequest::Bind {
-            source,
-            target,
-            options,
-        } => (source.display().to_string(), target, options),
-        MountRequest::Volume {
-            name: Some(name),
-            target,
-            options,
-            ..
-        } => (name.clone(), target, options),
-        _ => return None,
-    };
+fn bind_text(source: &str, target: &str, options: &MountOptions) -> String {
     let mut words = vec![if options.read_only { "ro" } else { "rw" }.to_owned()];
     words.push(propagation(options));
     words.extend(mount_words(options));
-    Some(format!("{source}:{target}:{}", words.join(",")))
+    words.extend(options.overlay.then(|| "O".to_owned()));
+    format!("{source}:{target}:{}", words.join(","))
+}
+
+fn hosts_file(base: Option<&BaseHosts>) -> String {
+    match base {
+        None => String::new(),
+        Some(BaseHosts::None) => "none".to_owned(),
+        Some(BaseHosts::Image) => "image".to_owned(),
+        Some(BaseHosts::File(path)) => path.display().to_string(),
+    }
+}
+
+fn tmpfs_text(data: &[String], options: &MountOptions) -> String {
+    let mut words = data.to_vec();
+    words.push(if options.read_only { "ro" } else { "rw" }.to_owned());
+    words.push(propagation(options));
+    words.extend(
+        mount_words(options)
+            .into_iter()
+            .filter(|word| word != "rbind"),
+    );
+    words.push(
+        if options.no_copy_up {
+            "notmpcopyup"
+        } else {
+            "tmpcopyup"
+        }
+        .to_owned(),
+    );
+    words.join(",")
 }
 
 /// As `--log-driver` spells it.
@@ -245,7 +270,6 @@ fn security_word(opt: &SecurityOpt) -> String {
         SecurityOpt::SeccompProfile(path) => format!("seccomp={}", path.display()),
         SecurityOpt::Mask(paths) => format!("mask={}", paths.join(":")),
         SecurityOpt::Unmask(paths) => format!("unmask={}", paths.join(":")),
-        SecurityOpt::ProcOpts(options) => format!("proc-opts={}", options.join(",")),
         SecurityOpt::LabelDisable => "label=disable".to_owned(),
         SecurityOpt::Apparmor(profile) => format!("apparmor={profile}"),
     }

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount;
 
 use super::super::engine::Containers;
-use super::super::merge::clean_target;
 use super::super::record::Record;
-use super::super::request::{ImageVolumes, MountOptions, MountRequest, NamespaceMode};
+use super::super::request::{ImageVolumes, MountRequest, NamespaceMode};
+use super::asked::{cdi_mount, text};
+use super::devices::devices;
 use super::shares_network;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::net::NetworkMode;
 use crate::runtime::spec::{SHM_BYTES, Shared, default_mounts, mount};
+
+/// Where `--init-path`'s program is inside, as in Podman.
+pub(in super::super) const INIT_PATH: &str = "/run/podman-init";
 
 impl Containers {
     /// Podman's mounts, the generated files, and what the user asks for.
@@ -38,9 +42,15 @@ impl Containers {
                     target,
                     "tmpfs",
                     "tmpfs",
-                    &["rw", "rprivate", "nosuid", "nodev", "mode=1777"],
+                    &["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"],
                 ));
             }
+        } else if request.read_only {
+            let mut devices = defaults.iter_mut().filter(|mount| {
+                let at = mount.destination();
+                at == Path::new("/dev") || at == Path::new("/dev/shm")
+            });
+            devices.by_ref().for_each(make_read_only);
         }
         if request.image_volumes == ImageVolumes::Tmpfs {
             for target in &record.image_volumes {
@@ -48,7 +58,7 @@ impl Containers {
                     target,
                     "tmpfs",
                     "tmpfs",
-                    &["rprivate", "nosuid", "nodev", "noexec"],
+                    &["rprivate", "nosuid", "nodev", "noexec", "tmpcopyup"],
                 ));
             }
         }
@@ -76,20 +86,24 @@ impl Containers {
             ));
         }
         for volume in &record.volumes {
-            let asked = MountRequest::Bind {
-                source: self.volumes().source(&volume.name)?,
-                target: volume.target.clone(),
-                options: volume.options.clone(),
-            };
-            own.push(user_mount(&asked)?);
+            own.push(self.volume_mount(record, volume)?);
         }
         for asked in &request.mounts {
             if matches!(asked, MountRequest::Volume { .. }) {
                 continue; // among the record's volumes
             }
-            let asked = user_mount(asked)?;
+            let asked = self.asked_mount(record, asked)?;
             own.retain(|m| m.destination() != asked.destination());
             own.push(asked);
+        }
+        for asked in request.cdi.iter().flat_map(|cdi| &cdi.mounts) {
+            let asked = cdi_mount(asked)?;
+            own.retain(|m| m.destination() != asked.destination());
+            own.push(asked);
+        }
+        if let Some(program) = request.init_path.as_ref().filter(|_| request.init) {
+            let options = ["bind", "ro", "rprivate", "nosuid", "nodev"];
+            own.push(mount(INIT_PATH, "bind", &text(program)?, &options));
         }
         // A mount hides what was mounted below it before: outer ones come first.
         own.sort_by_key(|m| m.destination().components().count());
@@ -122,170 +136,16 @@ impl Containers {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
-    let text = path.to_str().map(str::to_owned);
-    text.ok_or_else(|| Error::usage(format!("mount {}: the path is not UTF-8", path.display())))
-}
-
-fn user_mount(asked: &MountRequest) -> Result<Mount> {
-    let target = |target: &str| {
-        clean_target(target)
-            .ok_or_else(|| Error::usage(format!("invalid container path {target:?}")))
-    };
-    Ok(match asked {
-        MountRequest::Bind {
-            source,
-            target: to,
-            options,
-        } => {
-            let kind = if options.non_recursive {
-                "bind"
-            } else {
-                "rbind"
-            };
-            let mut words = vec![kind.to_owned()];
-            words.push(
-                options
-                    .propagation
-                    .clone()
-                    .unwrap_or_else(|| "rprivate".to_owned()),
-            );
-            words.extend(attributes(options, [true, true, false]));
-            mount(&target(to)?, "bind", &text(source)?, &refs(&words))
-        }
-        MountRequest::Tmpfs {
-            target: to,
-            data,
-            options,
-        } => {
-            let mut words = vec![
-                options
-                    .propagation
-                    .clone()
-                    .unwrap_or_else(|| "rprivate".to_owned()),
-            ];
-            words.extend(attributes(options, [true, true, false]));
-            words.extend(data.iter().cloned());
-            mount(&target(to)?, "tmpfs", "tmpfs", &refs(&words))
-        }
-        MountRequest::Volume { .. } => {
-            return Err(Error::new(
-                Kind::System,
-                "mount a volume without its directory",
-            ));
-        }
-        MountRequest::Devpts { target: to, data } => {
-            let mut words = vec![
-                "nosuid".to_owned(),
-                "noexec".to_owned(),
-                "newinstance".to_owned(),
-            ];
-            words.extend(data.iter().cloned());
-            mount(&target(to)?, "devpts", "devpts", &refs(&words))
-        }
-    })
-}
-
-fn refs(words: &[String]) -> Vec<&str> {
-    words.iter().map(String::as_str).collect()
-}
-
-/// `defaults`: nosuid, nodev, noexec where the user says nothing.
-fn attributes(options: &MountOptions, defaults: [bool; 3]) -> Vec<String> {
-    let mut words = vec![if options.read_only { "ro" } else { "rw" }];
-    let flags = [
-        (options.nosuid, "nosuid", "suid"),
-        (options.nodev, "nodev", "dev"),
-        (options.noexec, "noexec", "exec"),
-    ];
-    for ((asked, on, off), default) in flags.into_iter().zip(defaults) {
-        match asked {
-            Some(true) => words.push(on),
-            Some(false) => words.push(off),
-            None if default => words.push(on),
-            None => {}
-        }
-    }
-    words.into_iter().map(str::to_owned).collect()
+fn make_read_only(mount: &mut Mount) {
+    let mut options = mount.options().clone().unwrap_or_default();
+    options.push("ro".to_owned());
+    mount.set_options(Some(options));
 }
 
 fn make_writable(mount: &mut Mount) {
     if let Some(mut options) = mount.options().clone() {
         options.retain(|o| o != "ro");
         mount.set_options(Some(options));
-    }
-}
-
-struct Device {
-    source: PathBuf,
-    target: PathBuf,
-    writable: bool,
-}
-
-/// `--device`, and with `--privileged` every device of the host this user may use. Rootless: bound, not made.
-fn devices(record: &Record) -> Vec<Device> {
-    let asked = record.request.devices.iter().map(|d| Device {
-        source: d.source.clone(),
-        target: d.target.clone(),
-        writable: d.permissions.is_empty() || d.permissions.contains('w'),
-    });
-    let mut all: Vec<Device> = asked.collect();
-    if record.request.privileged {
-        let mut found = Vec::new();
-        host_devices(Path::new("/dev"), 0, &mut found);
-        let new = found
-            .into_iter()
-            .filter(|path| !all.iter().any(|d| d.target == *path));
-        let new: Vec<Device> = new
-            .map(|path| Device {
-                source: path.clone(),
-                target: path,
-                writable: true,
-            })
-            .collect();
-        all.extend(new);
-    }
-    all
-}
-
-/// As Podman: everything but what a container has of its own.
-fn host_devices(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    use std::os::unix::fs::FileTypeExt;
-    const OWN: [&str; 15] = [
-        "pts",
-        "shm",
-        "fd",
-        "mqueue",
-        ".lxc",
-        ".lxd-mounts",
-        ".udev",
-        "console",
-        "tty",
-        "ptmx",
-        "null",
-        "zero",
-        "full",
-        "random",
-        "urandom",
-    ];
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        if depth == 0 && OWN.iter().any(|own| name == *own) {
-            continue;
-        }
-        if kind.is_dir() && depth < 2 {
-            host_devices(&entry.path(), depth + 1, found);
-        } else if (kind.is_char_device() || kind.is_block_device())
-            && rustix::fs::access(entry.path(), rustix::fs::Access::READ_OK).is_ok()
-        {
-            found.push(entry.path());
-        }
     }
 }
 
@@ -303,24 +163,5 @@ pub(super) fn timezone(asked: Option<&str>) -> Result<Option<PathBuf>> {
     match path.canonicalize() {
         Ok(path) if path.is_file() => Ok(Some(path)),
         _ => Err(bad("unknown on this host").hint("install tzdata")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_user_says_beats_the_default() {
-        let options = MountOptions {
-            nosuid: Some(false),
-            noexec: Some(true),
-            read_only: true,
-            ..Default::default()
-        };
-        assert_eq!(
-            attributes(&options, [true, true, false]),
-            ["ro", "suid", "nodev", "noexec"]
-        );
     }
 }

@@ -18,22 +18,16 @@ use crate::userns::map::{Extent, IdMaps};
 /// What ids without a number in the container are shown as, there and here.
 const OVERFLOW: u32 = 65534;
 
-pub(in crate::storage) enum Owners {
+pub(super) enum Owners {
     Files(Shift),
     /// Written by a container of other maps: what it copied up has the ids of the layers, what it made its own.
     Shifted(Shift, OwnedFd),
     Kept(Kept),
-    /// The same for all.
-    One(u32, u32),
 }
 
 impl Owners {
     /// Of the files of layers, and of what the container `ids` wrote to `upper`.
-    pub(in crate::storage) fn of_files(
-        here: &IdMaps,
-        ids: &IdMaps,
-        upper: Option<&Path>,
-    ) -> Result<Self> {
+    pub(super) fn of_files(here: &IdMaps, ids: &IdMaps, upper: Option<&Path>) -> Result<Self> {
         let shift = Shift::between(here, ids);
         Ok(match (upper, &shift.maps) {
             (Some(upper), Some(_)) => Self::Shifted(shift, open_tree(upper)?),
@@ -41,14 +35,13 @@ impl Owners {
         })
     }
 
-    pub(in crate::storage) fn are_kept(&self) -> bool {
+    pub(super) fn are_kept(&self) -> bool {
         matches!(self, Self::Kept(_))
     }
 
-    pub(in crate::storage) fn of(&self, found: &Found<'_>, stat: &Stat) -> Result<(u32, u32)> {
+    pub(super) fn of(&self, found: &Found<'_>, stat: &Stat) -> Result<(u32, u32)> {
         match self {
             Self::Files(shift) => Ok(shift.apply(stat.st_uid, stat.st_gid)),
-            Self::One(uid, gid) => Ok((*uid, *gid)),
             Self::Shifted(shift, upper) => is_own(upper.as_fd(), found.path, stat)
                 .map(|own| match own {
                     true => shift.apply(stat.st_uid, stat.st_gid),
@@ -64,11 +57,7 @@ impl Owners {
 
 impl Owners {
     /// The attributes of a file that travel, see [`super::tar::xattrs`], as its owners' namespace sees them.
-    pub(in crate::storage) fn attributes(
-        &self,
-        file: BorrowedFd<'_>,
-        path: &[u8],
-    ) -> Result<Attributes> {
+    pub(super) fn attributes(&self, file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
         let mut found = xattrs(file, path)?;
         if let Self::Shifted(shift, _) = self
             && let Some((_, value)) = found
@@ -83,24 +72,24 @@ impl Owners {
 
 /// From ids as this process sees them to those that a container with other maps sees.
 #[derive(Debug, Clone)]
-pub(in crate::storage) struct Shift {
+pub(super) struct Shift {
     /// Here, and there. `None`: the same.
     maps: Option<(IdMaps, IdMaps)>,
 }
 
 impl Shift {
-    pub(in crate::storage) fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self { maps: None }
     }
 
-    pub(in crate::storage) fn between(here: &IdMaps, there: &IdMaps) -> Self {
+    pub(super) fn between(here: &IdMaps, there: &IdMaps) -> Self {
         let same = here.uids == there.uids && here.gids == there.gids;
         Self {
             maps: (!same).then(|| (here.clone(), there.clone())),
         }
     }
 
-    pub(in crate::storage) fn apply(&self, uid: u32, gid: u32) -> (u32, u32) {
+    pub(super) fn apply(&self, uid: u32, gid: u32) -> (u32, u32) {
         let Some((here, there)) = &self.maps else {
             return (uid, gid);
         };
@@ -141,7 +130,7 @@ fn moved(here: &[Extent], there: &[Extent], id: u32) -> u32 {
 }
 
 /// Owners recorded when layers were unpacked with one id (`layers/<id>/owners`).
-pub(in crate::storage) struct Kept {
+pub(super) struct Kept {
     /// Written by a container: what it copied up keeps its owner, what it made is root's.
     upper: Option<OwnedFd>,
     /// Uppermost first.
@@ -161,7 +150,7 @@ const IN_TREE: ResolveFlags = ResolveFlags::BENEATH
 
 impl Kept {
     /// `trees`: directories `layers/<id>/tree`, uppermost first.
-    pub(in crate::storage) fn load<'a>(
+    pub(super) fn load<'a>(
         upper: Option<&Path>,
         trees: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self> {

@@ -68,9 +68,9 @@ fn keys_fill_in_and_flags_win() {
             json!(3),
         ),
         (
-            "devices = [\"/dev/null:/dev/x:r\"]",
+            "devices = [\"/dev/null:/dev/x:rw\"]",
             "/devices/0/permissions",
-            json!("r"),
+            json!("rw"),
             &["--device=/dev/zero:/dev/x"],
             json!("rwm"),
         ),
@@ -271,16 +271,16 @@ fn networks_and_name_servers() {
 fn what_cannot_be_kept_names_its_key() {
     for (line, want) in [
         (
+            "env_host = true",
+            "use env_host of containers.conf: it is not available in this version of pod",
+        ),
+        (
             "log_driver = \"journald\"",
             "use log_driver of containers.conf: --log-driver journald is not available in this version of pod",
         ),
         (
             "userns = \"auto\"",
             "use userns of containers.conf: --userns auto is not available in this version of pod",
-        ),
-        (
-            "base_hosts_file = \"image\"",
-            "use base_hosts_file = \"image\" of containers.conf: it is not available in this version of pod",
         ),
         (
             "default_capabilities = [\"FLY\"]",

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use gotmpl::Value;
 use serde::Serialize;
 
-use crate::cli::args::mounts;
 use crate::cli::filter::{created_at, state_word};
 use crate::cli::output::{human, network_word, template};
 use crate::container::record::{Record, Status};
@@ -137,7 +136,7 @@ impl Row {
             pod: String::new(),
             pod_name: String::new(),
             ports: port_list(container),
-            restarts: state.restart_count,
+            restarts: 0,
             size,
             started_at: unix(state.started_at.as_deref()),
             state: state_word(state.status),
@@ -269,10 +268,6 @@ fn status(container: &Container, now: SystemTime) -> String {
         Status::Initialized => "Initialized".to_owned(),
         Status::Paused => "Paused".to_owned(),
         Status::Stopping => "Stopping".to_owned(),
-        Status::Restarting => match since(state.finished_at.as_deref()) {
-            Some(end) => format!("Restarting ({}) {}", state.exit_code, human::ago(end, now)),
-            None => format!("Restarting ({})", state.exit_code),
-        },
     }
 }
 
@@ -285,7 +280,7 @@ fn mount_targets(record: &Record) -> Vec<String> {
         .mounts
         .iter()
         .filter(|mount| !matches!(mount, MountRequest::Volume { .. }));
-    let others = others.map(|mount| mounts::target(mount).to_owned());
+    let others = others.map(|mount| mount.target().to_owned());
     others.chain(of_volumes).collect()
 }
 
