@@ -4,6 +4,7 @@
 //! `error` `sys` < `state` `userns` < `rootless` < `config` < `storage` `registry` `net` < `image` `runtime` <
 //! `secret` `volume` < `container` < `cli`.
 
+pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod container;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the lowest to the highest; those on one line do not know each other.
 const ORDER: &[&[&str]] = &[
     &["error", "sys"],
-    &["state", "userns"],
+    &["state", "userns", "cgroup"],
     &["rootless"],
     &["config"],
     &["storage", "registry", "net"],

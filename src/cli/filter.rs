@@ -42,9 +42,11 @@ enum Test {
     Volume(String),
     Network(String),
     Command(String),
-    /// What no container here has: a pod, a health check, a restart policy.
+    RestartPolicy(String),
+    /// Would be started after a boot, or not.
+    OnBoot(bool),
+    /// What no container here has: a pod.
     Never,
-    /// `restart-policy=no`, `should-start-on-boot=false`: all of them.
     Always,
 }
 
@@ -153,22 +155,28 @@ fn test(key: &str, value: &str, created: &dyn Fn(&str) -> Result<SystemTime>) ->
             "none" | "" => Test::Always,
             _ => Test::Never,
         },
-        "restart-policy" if value == "no" => Test::Always,
-        "restart-policy" => Test::Never,
-        "should-start-on-boot" if value == "false" => Test::Always,
-        "should-start-on-boot" => Test::Never,
+        "restart-policy" => Test::RestartPolicy(value.to_owned()),
+        "should-start-on-boot" => match value {
+            "true" | "false" => Test::OnBoot(value == "true"),
+            _ => {
+                return Err(Error::usage(format!(
+                    "invalid argument {value:?} for the should-start-on-boot filter: want true or false"
+                )));
+            }
+        },
         _ => return Err(Error::usage(format!("{key} is an invalid filter"))),
     })
 }
 
 fn status(text: &str) -> Result<&'static str> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "created",
         "exited",
         "paused",
         "running",
         "stopped",
         "stopping",
+        "restarting",
         "removing",
         "initialized",
         "unknown",
@@ -236,6 +244,7 @@ pub fn state_word(status: Status) -> &'static str {
         Status::Running => "running",
         Status::Paused => "paused",
         Status::Stopping => "stopping",
+        Status::Restarting => "restarting",
         Status::Exited => "exited",
     }
 }
@@ -299,6 +308,8 @@ impl Test {
             }
             Self::Network(name) => super::output::network_word(&record.network) == name,
             Self::Command(word) => record.process.args.first() == Some(word),
+            Self::RestartPolicy(word) => record.request.restart.word() == word,
+            Self::OnBoot(wanted) => container.starts_on_boot() == *wanted,
             Self::Never => false,
             Self::Always => true,
         }

@@ -167,9 +167,13 @@ pub fn columns() -> usize {
         .map_or(100, |size| usize::from(size.ws_col).clamp(60, 120))
 }
 
-/// A refusal made while flags became values; its text is the message.
-pub fn refuse(message: String) -> clap::Error {
-    clap::Error::raw(ErrorKind::ValueValidation, message)
+/// A refusal made while flags became values; its text is the message, and behind a line break the remedy.
+pub fn refuse(message: String, hint: &str) -> clap::Error {
+    let text = match hint {
+        "" => message,
+        hint => format!("{message}\n{hint}"),
+    };
+    clap::Error::raw(ErrorKind::ValueValidation, text)
 }
 
 /// The failure that [`refuse`] carried out of clap.
@@ -179,5 +183,8 @@ pub fn refused(err: &clap::Error) -> Failed {
         .strip_prefix("error: ")
         .unwrap_or(&message)
         .trim_end();
-    Error::new(Kind::Unsupported, text).into()
+    match text.split_once('\n') {
+        Some((text, hint)) => Error::new(Kind::Unsupported, text).hint(hint).into(),
+        None => Error::new(Kind::Unsupported, text).into(),
+    }
 }

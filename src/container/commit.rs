@@ -33,8 +33,8 @@ pub struct CommitOptions {
     pub squash: bool,
     /// Targets of the user's volumes become volumes of the image.
     pub include_volumes: bool,
-    /// Stop the container's processes meanwhile.
-    pub pause: bool,
+    /// Freeze the container's processes meanwhile; `None`: where it has a group of its own.
+    pub pause: Option<bool>,
 }
 
 impl Container {
@@ -52,16 +52,11 @@ impl Container {
                 "messages are only compatible with the docker image format (-f docker)",
             ));
         }
-        if options.pause && self.state.is_alive() {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "pause container {}: it has no cgroup of its own that could be frozen",
-                    record.id
-                ),
-            )
-            .hint("leave --pause out, or stop the container first"));
-        }
+        let _frozen = match options.pause {
+            Some(true) => self.freeze_for_now()?,
+            None if self.is_freezable() => self.freeze_for_now()?,
+            Some(false) | None => None,
+        };
         let base = match &record.image {
             Some(image) => Some((Digest::from_sha256_hex(&image.id)?, image.name.as_str())),
             None => None,

@@ -69,8 +69,7 @@ impl Containers {
             volumes: false,
         };
         let dir = self.dir(id);
-        make_dir(&dir)?;
-        symlink(machine_id(), dir.join("owner")).tried(|| format!("write to {}", dir.display()))?;
+        make_owned_dir(&dir)?;
         if draft.record.has_upper() {
             for name in ["upper", "work"] {
                 make_open_dir(&dir.join(name))?;
@@ -227,6 +226,18 @@ impl Containers {
             self.release_name(name, &id)?;
         }
         Ok(self.id_of_name(name)?.is_none_or(|now| now != id))
+    }
+}
+
+/// Makes `containers/<id>`. While it is empty a listing on another machine may take it for a leftover: then once more.
+fn make_owned_dir(dir: &Path) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        make_dir(dir)?;
+        match symlink(machine_id(), dir.join("owner")) {
+            Err(err) if err.kind() == ErrorKind::NotFound && tries < 5 => tries += 1,
+            made => return made.tried(|| format!("write to {}", dir.display())),
+        }
     }
 }
 

@@ -54,8 +54,12 @@ impl Containers {
         let dependencies = self.resolve_joins(&mut request)?;
         let hostname = self.hostname(&request, &id)?;
         let config = image.and_then(|image| image.config.config().as_ref());
-        let proxies = config::proxy::container_env();
-        let merged = merge::merge(&request, config, &hostname, &proxies)?;
+        let host = match (request.env_host, request.http_proxy.unwrap_or(true)) {
+            (true, _) => host_env(),
+            (false, true) => config::proxy::container_env(),
+            (false, false) => Vec::new(),
+        };
+        let merged = merge::merge(&request, config, &hostname, &host)?;
         let from_others = self.volumes_from(&mut request)?;
         check_mounts(&request)?;
         self.check_secrets(&request)?;
@@ -105,7 +109,8 @@ impl Containers {
                 .retain(|known| known.split('=').next() != Some(name));
             process.env.push(entry.clone());
         }
-        let record = Record {
+        let mut record = Record {
+            accounts: Vec::new(),
             version: VERSION,
             id,
             name,
@@ -131,6 +136,7 @@ impl Containers {
             pid_mode: request.pid.clone(),
             request,
         };
+        record.accounts = self.accounts(&record)?;
         spec::check(&record)?;
         Ok(Draft {
             record,
@@ -225,6 +231,13 @@ impl Containers {
             (None, _) => Ok(id[..12].to_owned()),
         }
     }
+}
+
+/// All variables of this process that are text (`--env-host`).
+fn host_env() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 pub(super) fn name_taken(name: &str, id: &str) -> Error {

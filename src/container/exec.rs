@@ -77,7 +77,11 @@ impl Container {
             user: plan.user,
             seccomp: plan.seccomp,
             single_id: me.record.ids.is_single(),
-            preserve: preserved(request.preserve_fds)?,
+            preserve: preserved(request.preserve_fds, &[])?,
+            cgroup: match me.cgroup() {
+                Some(group) => Some(group.open_leaf()?),
+                None => None,
+            },
         };
         let running = spawn(target, &process, stdio).map_err(|err| {
             match err.errno() == Some(nix::errno::Errno::EPERM) && inside::around().is_some() {

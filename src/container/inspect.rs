@@ -16,7 +16,7 @@ use crate::volume;
 
 use super::engine::Container;
 use super::options::Sizes;
-use super::record::{Record, State, VolumeMount};
+use super::record::{Record, State, Status, VolumeMount};
 use super::request::MountRequest;
 use super::signal;
 use super::spec::capability_names;
@@ -79,14 +79,18 @@ impl Container {
             static_dir: self.dir().display().to_string(),
             oci_config_path: String::new(),
             oci_runtime: "pod".to_owned(),
-            conmon_pid_file: String::new(),
+            conmon_pid_file: request
+                .monitor_pidfile
+                .as_ref()
+                .map(|p| p.display().to_string())
+                .unwrap_or_default(),
             pid_file: request
                 .pidfile
                 .as_ref()
                 .map(|p| p.display().to_string())
                 .unwrap_or_default(),
             name: name.clone(),
-            restart_count: 0,
+            restart_count: self.state.restart_count.cast_signed(),
             driver: "overlay".to_owned(),
             mount_label: String::new(),
             process_label: String::new(),
@@ -199,7 +203,7 @@ fn state(state: &State) -> InspectState {
         status: state.status.word().to_owned(),
         running: state.status.word() == "running",
         paused: state.status.word() == "paused",
-        restarting: false,
+        restarting: state.status == Status::Restarting,
         oom_killed: state.oom_killed,
         dead: false,
         pid: state.pid,
@@ -215,7 +219,11 @@ fn state(state: &State) -> InspectState {
             .finished_at
             .clone()
             .unwrap_or_else(|| NEVER.to_owned()),
-        cgroup_path: String::new(),
+        cgroup_path: state
+            .cgroup
+            .as_ref()
+            .map(|of| of.group().name())
+            .unwrap_or_default(),
         checkpointed_at: NEVER.to_owned(),
         restored_at: NEVER.to_owned(),
         stopped_by_user: state.stopped_by_user,

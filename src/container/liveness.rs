@@ -84,7 +84,11 @@ impl State {
     pub fn is_alive(&self) -> bool {
         matches!(
             self.status,
-            Status::Initialized | Status::Running | Status::Paused | Status::Stopping
+            Status::Initialized
+                | Status::Running
+                | Status::Paused
+                | Status::Stopping
+                | Status::Restarting
         )
     }
 
@@ -117,9 +121,11 @@ impl Container {
         let lock_path = self.engine.lock_path(&self.record.id);
         if self.state.boot_id == boot_id() {
             if Lock::is_held(&lock_path)? {
+                self.look_frozen();
                 return Ok(true);
             }
             if self.state.open_init().is_some() {
+                self.look_frozen();
                 "monitor died".clone_into(&mut self.state.error);
                 return Ok(true);
             }
@@ -156,6 +162,9 @@ impl Container {
 
     fn record_death(&mut self) -> Result<()> {
         self.end_helper();
+        if let Some(of) = self.state.cgroup.take() {
+            super::cgroup::release(&self.run_dir(), &of);
+        }
         self.state.status = Status::Exited;
         let pid = std::mem::take(&mut self.state.pid);
         self.state.exit_code = UNKNOWN_EXIT;
@@ -191,6 +200,10 @@ impl Containers {
     pub(super) fn sweep(&self, id: &str) {
         let dir = self.dir(id);
         let owner = fs::read_link(dir.join("owner")).ok();
+        if owner.is_none() {
+            // Killed before it said whose it is, or after; one that holds anything is not removed by this.
+            let _ = fs::remove_dir(&dir);
+        }
         if owner.as_deref().and_then(|o| o.to_str()) != Some(machine_id())
             || make_dir(&self.run_dir(id)).is_err()
         {

@@ -10,6 +10,7 @@ use oci_spec::image::Config;
 use crate::error::{Error, Result};
 use crate::net::Protocol;
 
+use super::env_merge;
 use super::record::Process;
 use super::request::CreateRequest;
 use super::signal;
@@ -29,12 +30,12 @@ pub struct Merged {
     pub volumes: Vec<String>,
 }
 
-/// `image` is `None` with `--rootfs`; `proxies`: the host's proxy variables that are passed on.
+/// `image` is `None` with `--rootfs`; `host`: variables of the host that are passed on, the proxies' or all of them.
 pub fn merge(
     request: &CreateRequest,
     image: Option<&Config>,
     hostname: &str,
-    proxies: &[(String, String)],
+    host: &[(String, String)],
 ) -> Result<Merged> {
     let (entrypoint, cmd) = command(request, image);
     let args: Vec<String> = entrypoint.iter().chain(&cmd).cloned().collect();
@@ -71,7 +72,7 @@ pub fn merge(
     Ok(Merged {
         process: Process {
             args,
-            env: env(request, image, hostname, proxies),
+            env: env(request, image, hostname, host)?,
             cwd,
             user: request
                 .user
@@ -105,8 +106,8 @@ fn env(
     request: &CreateRequest,
     image: Option<&Config>,
     hostname: &str,
-    proxies: &[(String, String)],
-) -> Vec<String> {
+    host: &[(String, String)],
+) -> Result<Vec<String>> {
     let mut vars = EnvList::default();
     vars.set("PATH", PATH);
     vars.set("container", "podman");
@@ -123,21 +124,23 @@ fn env(
             vars.set(name, value);
         }
     }
+    for text in &request.env_merge {
+        let (name, value) = env_merge::expand(text, &|name| vars.get(name))?;
+        vars.set(&name, &value);
+    }
     if request.unset_env_all {
         vars = EnvList::default();
     }
     for name in &request.unset_env {
         vars.remove(name);
     }
-    if request.http_proxy.unwrap_or(true) {
-        for (name, value) in proxies {
-            vars.set(name, value);
-        }
+    for (name, value) in host {
+        vars.set(name, value);
     }
     for (name, value) in &request.env {
         vars.set(name, value);
     }
-    vars.lines
+    Ok(vars.lines)
 }
 
 #[derive(Default)]
@@ -152,6 +155,11 @@ impl EnvList {
             Some(at) => self.lines[at] = line,
             None => self.lines.push(line),
         }
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let line = &self.lines[self.position(name)?];
+        line.split_once('=').map(|(_, value)| value.to_owned())
     }
 
     fn remove(&mut self, name: &str) {

@@ -4,17 +4,21 @@
 //! Nothing here prints, reads argv or exits: `cli` hands in its three descriptors ([`Terminal`]) where a container's
 //! output has to reach the user. Files on disk are drawn in [`record`].
 
+mod accounts;
 mod attach;
 pub mod cdi;
+pub mod cgroup;
 mod client;
 pub mod clock;
 pub mod commit;
+pub mod copy;
 mod create;
 pub mod detach;
 pub mod device;
 mod draft;
 pub mod end;
 mod engine;
+mod env_merge;
 pub mod events;
 mod exec;
 mod files;
@@ -28,7 +32,9 @@ pub mod names;
 pub mod options;
 mod overlays;
 mod ownership;
+mod pause;
 mod pending;
+pub mod policy;
 mod protocol;
 pub mod record;
 mod remove;
@@ -43,6 +49,7 @@ mod stop;
 mod top;
 mod volumes;
 mod volumes_from;
+mod wait;
 mod watch;
 pub mod why;
 

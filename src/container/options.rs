@@ -97,6 +97,8 @@ pub enum WaitCondition {
     Running,
     Paused,
     Stopping,
+    /// Not one of Podman's.
+    Restarting,
     /// Exited, or never started.
     Stopped,
     Exited,

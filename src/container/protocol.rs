@@ -1,7 +1,7 @@
 //! Frames between a monitor and its clients, over a socket pair (the cli that started it) or `$RUNROOT/<id>/attach`.
 //!
 //! A frame is one byte of kind, three bytes of length (little endian), then the payload. Client to monitor:
-//! `Hello`, `Stdin`, `StdinEnd`, `Resize`, `Go`, `Broken`. Monitor to client: `Started`, `Failed`, `Stdout`, `Stderr`, `Exit`.
+//! `Hello`, `Stdin`, `StdinEnd`, `Resize`, `Go`, `Broken`, `Stop`, `Reload`. Monitor to client: `Started`, `Failed`, `Stdout`, `Stderr`, `Exit`.
 //! Nobody trusts the other side's lengths: a frame longer than [`MAX_PAYLOAD`] ends the connection.
 
 use crate::error::{Error, Kind, Result};
@@ -23,6 +23,10 @@ pub enum FrameKind {
     Go = 5,
     /// The client cannot pass on one stream any more (its reader is gone). Payload: 1 stdout, 2 stderr.
     Broken = 6,
+    /// A command wants the container to end and not to run again. Payload: the signal for its first process.
+    Stop = 7,
+    /// The record on disk is a new one.
+    Reload = 8,
     /// The program was executed. Payload: host pid of the container's first process (four bytes) and of its monitor.
     Started = 16,
     /// It was not: see [`encode_error`].
@@ -42,6 +46,8 @@ impl FrameKind {
             4 => Self::Resize,
             5 => Self::Go,
             6 => Self::Broken,
+            7 => Self::Stop,
+            8 => Self::Reload,
             16 => Self::Started,
             17 => Self::Failed,
             18 => Self::Stdout,

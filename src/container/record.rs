@@ -5,6 +5,7 @@
 //!     containers/<id>/owner         link that names the machine which made it: who may sweep it while it has no record
 //!     containers/<id>/upper, work   the writable layer
 //!     containers/<id>/ctr.log       k8s-file log (`ctr.log.1`: the rotated one)
+//!     containers/<id>/renaming      a rename is under way: names/ may hold a link too many
 //!     containers/<id>/needed-by-ID  a container that joins this one's namespaces
 //!     containers/names/<name>       symbolic link to the id: makes a name unique atomically
 //!     $RUNROOT/<id>/                monitor's lock, attach socket, hosts, resolv.conf, hostname
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Kind;
 use crate::net::{NetStatus, NetworkMode, PortMapping, Protocol};
+use crate::runtime::accounts::AccountEntry;
 use crate::userns::map::IdMaps;
 
 use super::end::End;
@@ -59,6 +61,9 @@ pub struct Record {
     /// Full ids of containers whose namespaces this one joins.
     pub dependencies: Vec<String>,
     pub pid_mode: NamespaceMode,
+    /// What the container's passwd(5) and group(5) get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountEntry>,
 }
 
 impl Record {
@@ -116,6 +121,8 @@ pub enum Status {
     Running,
     Paused,
     Stopping,
+    /// Between two runs of a restart policy: the monitor lives, no program does.
+    Restarting,
     Exited,
 }
 
@@ -128,6 +135,7 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
         }
     }
@@ -150,6 +158,9 @@ pub struct State {
     pub host: String,
     pub exit_code: i32,
     pub oom_killed: bool,
+    /// Runs that a restart policy has begun since a user started it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restart_count: u32,
     pub started_at: Option<String>,
     pub finished_at: Option<String>,
     /// Why the last start failed, or `monitor died`.
@@ -165,7 +176,14 @@ pub struct State {
     /// Pid of pasta or slirp4netns.
     pub helper_pid: i32,
     pub helper_start: u64,
+    /// Its own group, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<super::cgroup::CgroupOf>,
     /// Of the last run that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -17,6 +17,7 @@ use super::engine::{Container, Containers, is_id, make_dir};
 use super::events::{Action, Event};
 use super::options::{RemoveOptions, StopOptions};
 use super::record::VolumeMount;
+use super::rename::RENAMING;
 use super::watch::wait_readable;
 
 /// How long `rm` waits for another command on the same container.
@@ -81,6 +82,7 @@ impl Container {
                 me.state = me.engine.load_state(&me.record.id)?;
                 ending = me.state.open_init();
                 if ending.is_none() {
+                    me.await_copies()?;
                     me.remove_locked(lock, options.volumes)?;
                     me.emit(Action::Remove);
                     return Ok(());
@@ -214,7 +216,10 @@ impl Containers {
     }
 
     fn forget(&self, id: &str, name: Option<&str>) -> Result<()> {
-        let removed = unlink(&self.dir(id).join("config.json"));
+        let dir = self.dir(id);
+        let removed = unlink(&dir.join("config.json"));
+        // A rename that was killed has left a link more.
+        let name = name.filter(|_| fs::symlink_metadata(dir.join(RENAMING)).is_err());
         match name.map(|name| self.release_name(name, id)) {
             Some(Ok(true)) => removed,
             Some(Err(err)) => removed.and(Err(err)),
@@ -231,6 +236,8 @@ impl Containers {
     pub(super) fn remove_rest(&self, id: &str, lock: Lock) -> Result<()> {
         let dir = self.dir(id);
         let mut failures = Failures::default();
+        // First what no later command would look for: it finds what a kill leaves by the directory in the store.
+        self.empty_run_dir(id);
         for name in ["state.json", "ctr.log", "ctr.log.1"] {
             failures.keep(unlink(&dir.join(name)));
         }
@@ -246,21 +253,25 @@ impl Containers {
         failures.into_vec().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// What is left there after a crash of the machine is gone by itself; so are failures.
+    /// All but the lock, which is held. What is left there is gone with the machine's next start; so are failures.
+    fn empty_run_dir(&self, id: &str) {
+        super::cgroup::sweep(&self.run_dir(id));
+        let entries = fs::read_dir(self.run_dir(id))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries.filter(|entry| entry.file_name() != "lock") {
+            let path = entry.path();
+            let _ = match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+        }
+    }
+
     fn remove_run_dir(&self, id: &str) {
         let run = self.run_dir(id);
-        for name in [
-            "attach",
-            "hosts",
-            "hostname",
-            "resolv.conf",
-            ".containerenv",
-            "asked",
-            "restarting",
-            "lock",
-        ] {
-            let _ = fs::remove_file(run.join(name));
-        }
+        let _ = fs::remove_file(run.join("lock"));
         if !rmdir(&run) {
             let _ = fs::remove_dir_all(&run);
         }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::net::{NetworkMode, PortMapping, Protocol};
 pub use crate::userns::mode::UsernsMode;
 
+use super::policy::RestartPolicy;
+
 /// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -28,12 +30,34 @@ pub struct CreateRequest {
     pub env: Vec<(String, String)>,
     /// Defaults below the image's own variables, as Podman's `env` of containers.conf.
     pub default_env: Vec<(String, String)>,
+    /// `--env-merge`, expanded with the image's variables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env_merge: Vec<String>,
+    /// `--env-host`: all variables of whoever creates the container.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub env_host: bool,
     pub unset_env: Vec<String>,
     pub unset_env_all: bool,
     pub workdir: Option<String>,
     /// `--user`, as typed; looked up in the container's `/etc/passwd` at create.
     pub user: Option<String>,
     pub group_add: Vec<String>,
+    /// `--group-add keep-groups`
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_groups: bool,
+    /// `--passwd=false`: the container's passwd(5) and group(5) are left alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_passwd: bool,
+    /// `--passwd-entry`, `--group-entry`: templates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passwd_entry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_entry: Option<String>,
+    /// `--hostuser`: users of the host that the container shall know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_users: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personality: Option<Personality>,
     pub hostname: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
@@ -101,6 +125,8 @@ pub struct CreateRequest {
     pub stop_signal: Option<i32>,
     /// Seconds between the stop signal and SIGKILL.
     pub stop_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "RestartPolicy::is_no")]
+    pub restart: RestartPolicy,
     /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
     pub timeout: Option<u32>,
     pub log: LogRequest,
@@ -115,10 +141,25 @@ pub struct CreateRequest {
     pub detach_keys: Option<String>,
     /// `--preserve-fds N`: descriptors 3..3+N are passed on.
     pub preserve_fds: u32,
+    /// `--preserve-fd`: further ones, under their own numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub preserve_fd: Vec<u32>,
+    /// `--conmon-pidfile`: where the monitor's pid is written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor_pidfile: Option<PathBuf>,
     /// `--replace`
     pub replace: bool,
     /// The whole command line, for `inspect`'s `CreateCommand`.
     pub create_command: Vec<String>,
+}
+
+/// `--personality`: what the kernel says of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Personality {
+    #[serde(rename = "LINUX")]
+    Linux,
+    #[serde(rename = "LINUX32")]
+    Linux32,
 }
 
 /// One mount asked for by `-v`, `--mount` or `--tmpfs`.
@@ -267,6 +308,8 @@ pub enum SecurityOpt {
     Mask(Vec<String>),
     Unmask(Vec<String>),
     LabelDisable,
+    /// `proc-opts=`: options of the mount of `/proc`.
+    ProcOpts(Vec<String>),
     Apparmor(String),
 }
 

@@ -11,12 +11,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, Mount, ProcessBuilder, RootBuilder, Spec,
-    SpecBuilder, UserBuilder,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceType, LinuxPersonalityBuilder,
+    LinuxPersonalityDomain, Mount, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
 
 use crate::error::{Error, Kind, Result};
 use crate::net::NetworkMode;
+use crate::runtime::accounts::AccountEntry;
 use crate::runtime::caps::CapSet;
 use crate::runtime::files::{SECRETS, secrets_mount};
 use crate::runtime::seccomp::Program;
@@ -28,7 +29,7 @@ use crate::userns::map::Extent;
 use super::engine::Containers;
 use super::merge::{EnvList, clean_target};
 use super::record::{Record, State};
-use super::request::{MountRequest, NamespaceMode, SecurityOpt, UsernsMode};
+use super::request::{MountRequest, NamespaceMode, Personality, SecurityOpt, UsernsMode};
 use confinement::{bounding_set, capabilities, filter, masks, rlimits, sysctls};
 use mounts::{INIT_PATH, timezone};
 
@@ -41,6 +42,7 @@ pub(super) struct Plan {
     pub user: UserPlan,
     pub seccomp: Option<Program>,
     pub secrets: Vec<SecretFile>,
+    pub accounts: Vec<AccountEntry>,
 }
 
 impl Containers {
@@ -66,6 +68,11 @@ impl Containers {
             let below = |m: &Mount| m.destination().starts_with(SECRETS);
             let at = mounts.iter().position(below).unwrap_or(mounts.len());
             mounts.insert(at, secrets_mount(&secrets));
+        }
+        for opt in &request.security_opt {
+            if let SecurityOpt::ProcOpts(options) = opt {
+                add_proc_options(&mut mounts, options)?;
+            }
         }
         let mut env = EnvList {
             lines: record.process.env.clone(),
@@ -124,23 +131,31 @@ impl Containers {
         let of_devices = request.cdi.iter().flat_map(|cdi| &cdi.groups);
         groups.extend(of_devices.map(u32::to_string));
         let (masked, readonly) = masks(record);
-        spec.set_linux(Some(built(
-            LinuxBuilder::default()
-                .namespaces(self.namespaces_of(record)?)
-                .masked_paths(masked)
-                .readonly_paths(readonly)
-                .sysctl(sysctls(record)?)
-                .build(),
-        )?));
+        let mut linux = LinuxBuilder::default()
+            .namespaces(self.namespaces_of(record)?)
+            .masked_paths(masked)
+            .readonly_paths(readonly)
+            .sysctl(sysctls(record)?);
+        if let Some(asked) = request.personality {
+            let domain = match asked {
+                Personality::Linux => LinuxPersonalityDomain::PerLinux,
+                Personality::Linux32 => LinuxPersonalityDomain::PerLinux32,
+            };
+            let personality = LinuxPersonalityBuilder::default().domain(domain);
+            linux = linux.personality(built(personality.build())?);
+        }
+        spec.set_linux(Some(built(linux.build())?));
         Ok(Plan {
             spec,
             user: UserPlan {
                 user: user_of(record),
                 groups,
+                keep_groups: request.keep_groups,
                 caps: added,
             },
             seccomp: filter(record, bounding)?,
             secrets,
+            accounts: record.accounts.clone(),
         })
     }
 
@@ -229,12 +244,24 @@ impl Containers {
     }
 }
 
+fn add_proc_options(mounts: &mut [Mount], options: &[String]) -> Result<()> {
+    let own = |m: &&mut Mount| {
+        m.destination().as_os_str() == "/proc" && m.typ().as_deref() == Some("proc")
+    };
+    let proc = mounts.iter_mut().find(own).ok_or_else(|| {
+        Error::usage("proc-opts can only be used if proc is mounted in the container")
+    })?;
+    let mut all = proc.options().clone().unwrap_or_default();
+    all.extend(options.iter().cloned());
+    proc.set_options(Some(all));
+    Ok(())
+}
+
 /// `--init-path`: pid 1 is a program of the host, not ours.
 pub(super) fn has_own_init(record: &Record) -> bool {
     record.request.init && record.request.init_path.is_some()
 }
 
-/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
 /// Everything in the layer of mount points will be covered, and belongs to root inside.
 pub(super) fn uses_mount_points(record: &Record) -> bool {
     let root_is = |map: &[Extent], id| map.iter().any(|e| e.inside == 0 && e.outside == id);
@@ -245,20 +272,26 @@ pub(super) fn uses_mount_points(record: &Record) -> bool {
         && root_is(&record.ids.gids, rustix::process::getegid().as_raw())
 }
 
-fn user_of(record: &Record) -> String {
+/// With `--userns=keep-id` and no user named anywhere, the process is the caller, not root.
+pub(super) fn user_of(record: &Record) -> String {
+    match record.request.userns {
+        UsernsMode::KeepId { .. } if record.process.user.is_empty() => {
+            let (uid, gid) = own_ids(record);
+            format!("{uid}:{gid}")
+        }
+        _ => record.process.user.clone(),
+    }
+}
+
+/// What the caller's uid and gid are inside.
+pub(super) fn own_ids(record: &Record) -> (u32, u32) {
     let own = |map: &[crate::userns::map::Extent], id: u32| {
         map.iter()
             .find(|extent| extent.outside == id && extent.count == 1)
             .map_or(0, |extent| extent.inside)
     };
-    match record.request.userns {
-        UsernsMode::KeepId { .. } if record.process.user.is_empty() => format!(
-            "{}:{}",
-            own(&record.ids.uids, crate::userns::inside::own_ids().0),
-            own(&record.ids.gids, crate::userns::inside::own_ids().1)
-        ),
-        _ => record.process.user.clone(),
-    }
+    let (uid, gid) = crate::userns::inside::own_ids();
+    (own(&record.ids.uids, uid), own(&record.ids.gids, gid))
 }
 
 /// Builders of this crate fail only when a required part is missing, which the code above gives.

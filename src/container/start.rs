@@ -30,7 +30,7 @@ use super::spec::{Plan, uses_mount_points};
 use crate::runtime::StdioPlan;
 
 /// Size of a terminal nobody looks at.
-const NO_TERMINAL: (u16, u16) = (24, 80);
+pub(super) const NO_TERMINAL: (u16, u16) = (24, 80);
 
 impl Containers {
     /// Creates and starts in one go, faster than one after the other. Either the program ran, or nothing is left.
@@ -95,6 +95,7 @@ impl Container {
             Some(lock) if !me.state.is_alive() => lock,
             _ => return me.join_running(options),
         };
+        me.await_copies()?;
         me.state = me.engine.load_state(&me.record.id)?;
         drop(Asked::take(&me.run_dir())); // of a stop that came too late for the last run
         me.renew_volatile()?;
@@ -127,7 +128,7 @@ impl Container {
 
     /// A writable layer mounted `volatile` (that of `--rm`) can be mounted once: the kernel marks its work directory
     /// (overlayfs.rst, Volatile mount). The mark guards against lost writes after a crash; in the same boot none are.
-    fn renew_volatile(&self) -> Result<()> {
+    pub(super) fn renew_volatile(&self) -> Result<()> {
         let mounted = self.state.boot_id == super::liveness::boot_id();
         if !self.record.request.auto_remove || !mounted || !self.record.has_upper() {
             return Ok(());
@@ -214,7 +215,7 @@ impl Start<'_> {
                 stdin: request.interactive,
             },
         };
-        let preserve = preserved(request.preserve_fds)?;
+        let preserve = preserved(request.preserve_fds, &request.preserve_fd)?;
         let foreground = match attach {
             Some(options) => Some((*options, Signals::block(options.sig_proxy)?)),
             None => None,
@@ -322,9 +323,19 @@ impl Begun<'_> {
     }
 }
 
-/// The descriptors `3..3+count`, which whoever called us passed on (`--preserve-fds`).
-pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
-    (3..3 + i32::try_from(count).unwrap_or(0))
-        .map(|number| sys::fd::inherited(number).tried(|| format!("preserve descriptor {number}")))
+/// The descriptors `3..3+count` and those of `also`, which whoever called us passed on (`--preserve-fds`,
+/// `--preserve-fd`), from number 3 on.
+pub(super) fn preserved(count: u32, also: &[u32]) -> Result<Vec<Option<OwnedFd>>> {
+    let end = also.iter().map(|number| number.saturating_add(1)).max();
+    let end = end.unwrap_or(0).max(count.saturating_add(3));
+    (3..end)
+        .map(
+            |number| match number < count + 3 || also.contains(&number) {
+                true => sys::fd::inherited(number.cast_signed())
+                    .map(Some)
+                    .tried(|| format!("preserve descriptor {number}")),
+                false => Ok(None),
+            },
+        )
         .collect()
 }

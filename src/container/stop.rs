@@ -1,4 +1,4 @@
-//! `stop`, `kill` and `wait`: by handles on processes, never by bare pids; the monitor records the end.
+//! `stop` and `kill`: by handles on processes, never by bare pids; the monitor records the end.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use crate::error::{Error, Kind, Result, Tried};
 use super::end::Asked;
 use super::engine::Container;
 use super::events::Action;
-use super::options::{KillOptions, StopOptions, StopReport, WaitCondition};
+use super::options::{KillOptions, StopOptions, StopReport};
+use super::protocol::FrameKind;
 use super::record::Status;
 use super::signal;
-use super::watch::Seen;
+use super::watch::{Seen, Watch};
 
 /// After SIGKILL a process ends at once, unless the kernel itself is stuck in it.
 const AFTER_KILL: Duration = Duration::from_secs(10);
@@ -28,11 +29,28 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("stop"));
         }
-        let grace = options
-            .grace
-            .unwrap_or(Duration::from_secs(me.record.stop_timeout.into()));
-        let mut watch = me.watch()?;
         let command = options.command.unwrap_or("stop");
+        if me.state.status == Status::Paused && command != "rm" {
+            let text = match command {
+                "restart" => {
+                    "unable to restart a container in a paused or unknown state".to_owned()
+                }
+                _ => format!(
+                    "container {} is running or paused, refusing to clean up",
+                    me.record.id
+                ),
+            };
+            return Err(
+                Error::new(Kind::State, format!("{text}: container state improper"))
+                    .hint(format!("thaw it first: pod unpause {}", me.record.name)),
+            );
+        }
+        let own = Duration::from_secs(me.record.stop_timeout.into());
+        let grace = match me.state.status {
+            Status::Paused => Duration::ZERO, // it would hear nothing but SIGKILL
+            _ => options.grace.unwrap_or(own),
+        };
+        let mut watch = me.watch()?;
         let first = match grace.is_zero() {
             true => libc::SIGKILL,
             false => me.record.stop_signal,
@@ -40,7 +58,7 @@ impl Container {
         Asked::now(command, first).leave(&me.run_dir());
         let mut seen = Seen::TimedOut;
         if !grace.is_zero() {
-            me.signal(me.record.stop_signal)?;
+            me.end(&watch, me.record.stop_signal)?;
             seen = watch.wait(Some(grace))?;
         }
         if seen == Seen::TimedOut {
@@ -55,6 +73,8 @@ impl Container {
             if !grace.is_zero() {
                 Asked::now(command, libc::SIGKILL).leave(&me.run_dir());
             }
+            me.end(&watch, libc::SIGKILL)?;
+            // The monitor may be stopped; this process is the one to end in any case.
             me.signal(libc::SIGKILL)?;
             seen = watch.wait(Some(AFTER_KILL))?;
         }
@@ -82,7 +102,7 @@ impl Container {
         let alive = me.refresh()?
             && matches!(
                 me.state.status,
-                Status::Running | Status::Paused | Status::Stopping
+                Status::Running | Status::Paused | Status::Stopping | Status::Restarting
             );
         if !alive {
             return Err(Error::new(
@@ -97,56 +117,36 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("kill"));
         }
-        Asked::now("kill", options.signal).leave(&me.run_dir());
-        if options.signal != libc::SIGKILL {
+        let asked = Asked::now("kill", options.signal);
+        asked.leave(&me.run_dir());
+        if !asked.wants_the_end() {
             me.signal(options.signal)?;
             me.emit(Action::Kill);
             return Ok(());
         }
         let mut watch = me.watch()?;
-        me.signal(options.signal)?;
+        me.end(&watch, options.signal)?;
         me.emit(Action::Kill);
-        watch.wait(Some(AFTER_KILL)).map(drop)
+        match options.signal {
+            libc::SIGKILL => watch.wait(Some(AFTER_KILL)).map(drop),
+            _ => Ok(()),
+        }
     }
 
-    /// Waits for any of `conditions` (none: stopped) and returns the exit status, -1 while there is none.
-    pub fn wait(&self, conditions: &[WaitCondition]) -> Result<i32> {
-        let conditions = match conditions {
-            [] => &[WaitCondition::Stopped][..],
-            some => some,
-        };
-        let mut me = self.clone();
-        if !me.refresh()? {
-            return Ok(me.state.exit_code);
+    /// Sends a signal that means the end. One that would run again is ended by its monitor, which alone knows whether
+    /// there is a process at this moment.
+    fn end(&self, watch: &Watch, number: i32) -> Result<()> {
+        match watch {
+            Watch::Monitor(connection) if self.may_run_again() => {
+                connection.send(FrameKind::Stop, &number.to_le_bytes())
+            }
+            _ => self.signal(number),
         }
-        loop {
-            let reached = conditions.iter().any(|&c| reaches(me.state.status, c));
-            if reached && me.state.is_alive() {
-                return Ok(-1);
-            }
-            if reached {
-                return Ok(me.state.exit_code);
-            }
-            if me.state.is_elsewhere() {
-                return Err(me.elsewhere("wait for"));
-            }
-            let over = conditions
-                .iter()
-                .any(|&c| matches!(c, WaitCondition::Stopped | WaitCondition::Exited));
-            let seen = match me.state.is_alive() {
-                true => me.watch()?.wait(None)?,
-                false => {
-                    me.await_change()?;
-                    Seen::TimedOut
-                }
-            };
-            if let (Seen::Exit(code), true) = (seen, over) {
-                return Ok(code);
-            }
-            if !me.refresh()? {
-                return Ok(me.state.exit_code); // removed: nothing will ever change
-            }
-        }
+    }
+
+    /// Its monitor may begin another run by itself.
+    fn may_run_again(&self) -> bool {
+        self.state.status == Status::Restarting || !self.record.request.restart.is_no()
     }
 
     /// To the container's first process; none is fine, it is what most signals are for.
@@ -164,29 +164,5 @@ impl Container {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(errno) => Err(errno).tried(tried),
         }
-    }
-
-    /// Waits until the state's file changes, or the container goes.
-    fn await_change(&self) -> Result<()> {
-        let news = self.news()?;
-        // What changed before the watch was there gives no event.
-        let now = self.engine.load_state(&self.record.id)?;
-        if now != self.state || self.engine.load_record(&self.record.id)?.is_none() {
-            return Ok(());
-        }
-        news.wait(None)
-    }
-}
-
-fn reaches(status: Status, condition: WaitCondition) -> bool {
-    match condition {
-        WaitCondition::Configured | WaitCondition::Created => status == Status::Created,
-        WaitCondition::Initialized => status == Status::Initialized,
-        WaitCondition::Running => status == Status::Running,
-        WaitCondition::Paused => status == Status::Paused,
-        WaitCondition::Stopping => status == Status::Stopping,
-        WaitCondition::Stopped => matches!(status, Status::Exited | Status::Created),
-        WaitCondition::Exited => status == Status::Exited,
-        WaitCondition::Removing => false,
     }
 }

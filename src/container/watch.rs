@@ -1,6 +1,6 @@
 //! Watching a container end: a connection to its monitor, or a handle on its first process where the monitor is gone.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,14 +51,21 @@ impl Container {
 }
 
 impl Watch {
+    /// What becomes readable when something happens; `None`: nothing will.
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Monitor(connection) => Some(connection.as_fd()),
+            Self::Process(handle) => Some(handle.as_fd()),
+            Self::Over => None,
+        }
+    }
+
     /// Waits for the end, `limit` at most.
     pub(super) fn wait(&mut self, limit: Option<Duration>) -> Result<Seen> {
         let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
-            let fd = match &*self {
-                Self::Monitor(connection) => connection.as_fd(),
-                Self::Process(handle) => handle.as_fd(),
-                Self::Over => return Ok(Seen::Over),
+            let Some(fd) = self.as_fd() else {
+                return Ok(Seen::Over);
             };
             if !wait_readable(fd, deadline)? {
                 return Ok(Seen::TimedOut);
@@ -122,6 +129,23 @@ impl News {
             }
             None => std::thread::sleep(MOMENT),
         }
+        Ok(())
+    }
+
+    /// As [`News::wait`], or until `other` is readable.
+    pub(super) fn wait_beside(&self, other: Option<BorrowedFd<'_>>) -> Result<()> {
+        let (Some(inotify), Some(other)) = (&self.inotify, other) else {
+            return self.wait(None);
+        };
+        let mut fds = [
+            PollFd::new(inotify, PollFlags::IN),
+            PollFd::from_borrowed_fd(other, PollFlags::IN),
+        ];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno).tried(|| "wait for the container"),
+        }
+        let _ = inotify.read_events(); // that something happened is all that matters
         Ok(())
     }
 

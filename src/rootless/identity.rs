@@ -29,6 +29,8 @@ pub struct Account {
     pub uid: u32,
     pub gid: u32,
     pub home: PathBuf,
+    /// Full name, or whatever the field says (GECOS).
+    pub gecos: String,
 }
 
 impl Identity {
@@ -86,11 +88,29 @@ impl Identity {
                 let uid = self.uid.as_raw();
                 std::fs::read_to_string("/etc/passwd")
                     .ok()
-                    .and_then(|text| find_account(&text, uid))
-                    .or_else(|| find_account(&getent("passwd", &uid.to_string())?, uid))
+                    .and_then(|text| find_account(&text, Who::Uid(uid)))
+                    .or_else(|| find_account(&getent("passwd", &uid.to_string())?, Who::Uid(uid)))
             })
             .as_ref()
     }
+}
+
+/// A user of the host by name, or by uid in digits; `None` when neither `/etc/passwd` nor `getent` knows it.
+pub fn account_of(user: &str) -> Option<Account> {
+    let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = user.parse().ok().map(Who::Uid);
+    let find = |text: &str| {
+        let by_name = find_account(text, Who::Name(user));
+        by_name.or_else(|| find_account(text, uid?))
+    };
+    let sound = !user.is_empty() && !user.starts_with('-');
+    find(&text).or_else(|| find(&getent("passwd", user).filter(|_| sound)?))
+}
+
+/// A user of the host's own `/etc/passwd`: no other source is asked.
+pub fn local_account(uid: u32) -> Option<Account> {
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    find_account(&text, Who::Uid(uid))
 }
 
 /// `$HOME`, unless it is unset, empty or relative.
@@ -122,17 +142,29 @@ fn getent(database: &str, key: &str) -> Option<String> {
         .then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-/// First entry with this uid (passwd(5)); lines that are not entries are passed over.
-fn find_account(text: &str, uid: u32) -> Option<Account> {
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    Uid(u32),
+    Name(&'a str),
+}
+
+/// First entry of this user (passwd(5)); lines that are not entries are passed over.
+fn find_account(text: &str, who: Who<'_>) -> Option<Account> {
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let found: u32 = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        let home = Path::new(fields.nth(1)?);
-        (found == uid).then(|| Account {
+        let gecos = fields.next()?;
+        let home = Path::new(fields.next()?);
+        let wanted = match who {
+            Who::Uid(uid) => found == uid,
+            Who::Name(wanted) => name == wanted,
+        };
+        wanted.then(|| Account {
+            gecos: gecos.to_owned(),
             name: name.to_owned(),
-            uid,
+            uid: found,
             gid,
             home: home.to_owned(),
         })
@@ -164,7 +196,7 @@ mod tests {
             (7, None),
         ];
         for (uid, want) in table {
-            let got = find_account(text, uid);
+            let got = find_account(text, Who::Uid(uid));
             let got = got
                 .as_ref()
                 .map(|a| (a.name.as_str(), a.gid, a.home.to_str().expect("utf-8")));

@@ -13,6 +13,7 @@
 
 use std::io::{Read, Write};
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,6 +22,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getppid};
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -121,6 +123,58 @@ where
     }
 }
 
+/// [`start`] in the user and mount namespaces of another process, as root of them: what that process sees is what
+/// the job sees.
+///
+/// `single_id`: that user namespace has one id. Nobody in there can look at the worker (`PR_SET_DUMPABLE`).
+pub fn start_beside<T, F>(
+    process: BorrowedFd<'_>,
+    single_id: bool,
+    job: F,
+) -> Result<WorkerHandle<T>>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Result<T>,
+{
+    let (mine, theirs) = UnixStream::pair().tried(|| "make a socket pair for a worker")?;
+    let parent = getpid();
+    match sys::process::fork().tried(|| "fork a worker")? {
+        Forked::Child => {
+            drop(mine);
+            let work = || {
+                answer(&theirs, || {
+                    enter_beside(parent, process, single_id)?;
+                    job()
+                })
+            };
+            let status = catch_unwind(AssertUnwindSafe(work));
+            sys::process::exit_now(status.unwrap_or(101))
+        }
+        Forked::Parent(pid) => Ok(WorkerHandle {
+            pid,
+            result: Some(mine),
+            reaped: false,
+            kind: PhantomData,
+        }),
+    }
+}
+
+/// Runs in: worker.
+fn enter_beside(parent: Pid, process: BorrowedFd<'_>, single_id: bool) -> Result<()> {
+    let tried = || "enter a container";
+    // Before anything in there can see us. Joining a user namespace would do so, too: it changes credentials.
+    sys::process::prctl(libc::PR_SET_DUMPABLE, 0, 0).tried(tried)?;
+    let kinds = ThreadNameSpaceType::USER | ThreadNameSpaceType::MOUNT;
+    move_into_thread_name_spaces(process, kinds).tried(tried)?;
+    if !single_id {
+        sys::process::setgroups(&[]).tried(|| "give up the caller's groups")?;
+        // Where root does not exist, the id we have is as good.
+        let _ = sys::process::setresgid(0);
+        let _ = sys::process::setresuid(0);
+    }
+    bind_to(parent)
+}
+
 impl<T: DeserializeOwned> WorkerHandle<T> {
     pub fn pid(&self) -> Pid {
         self.pid
@@ -191,8 +245,16 @@ where
     T: Serialize,
     F: FnOnce() -> Result<T>,
 {
+    answer(socket, || {
+        enter(parent, maps, opts, socket)?;
+        job()
+    })
+}
+
+/// Does it and sends what came of it. Returns the exit status.
+fn answer<T: Serialize>(socket: &UnixStream, job: impl FnOnce() -> Result<T>) -> i32 {
     let mut socket = socket;
-    let outcome = enter(parent, maps, opts, socket).and_then(|()| job());
+    let outcome = job();
     let Ok(bytes) = serde_json::to_vec(&outcome) else {
         return 1;
     };
@@ -225,7 +287,11 @@ fn enter(parent: Pid, maps: &IdMaps, opts: WorkerOpts, socket: &UnixStream) -> R
         sys::process::setresgid(0).tried(|| "become root of a user namespace")?;
         sys::process::setresuid(0).tried(|| "become root of a user namespace")?;
     }
-    // After the last change of ids, which takes the setting back.
+    bind_to(parent)
+}
+
+/// After the last change of ids, which takes the setting back.
+fn bind_to(parent: Pid) -> Result<()> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).tried(|| "bind a worker to its caller")?;
     if getppid() != parent {
         sys::process::exit_now(1); // the caller died before that

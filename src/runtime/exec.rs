@@ -20,7 +20,8 @@ use crate::sys;
 use crate::sys::process::{Cloned, Forked};
 
 use super::init::open_terminal;
-use super::launch::{Child, flag, make_stdio, namespaces};
+use super::join::fork_into;
+use super::launch::{Child, flag, make_stdio, namespaces, personality};
 use super::message::{Channel, Message};
 use super::plan::{Running, StdioPlan, UserPlan};
 use super::process::{Extras, ProcessPlan};
@@ -43,7 +44,9 @@ pub struct ExecTarget<'a> {
     /// The container has one id only, see [`crate::userns::map::IdMaps::is_single`].
     pub single_id: bool,
     /// Descriptors that become 3, 4, … in the process.
-    pub preserve: Vec<OwnedFd>,
+    pub preserve: Vec<Option<OwnedFd>>,
+    /// The directory of the container's cgroup, where it has one.
+    pub cgroup: Option<OwnedFd>,
 }
 
 /// Everything the new process needs, allocated before the fork.
@@ -51,6 +54,11 @@ struct ExecPlan {
     process: ProcessPlan,
     stdio: [Option<OwnedFd>; 3],
     pty: Option<(u16, u16)>,
+}
+
+fn personality_of(spec: &Spec) -> Option<u32> {
+    let linux = spec.linux().as_ref()?;
+    linux.personality().as_ref().map(personality)
 }
 
 /// Runs `process` in the container: all of its namespaces joined in one step, same capabilities, filter, limits and
@@ -70,6 +78,7 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
                 create_cwd: false,
                 single_id: target.single_id,
                 init: false,
+                personality: personality_of(target.spec),
             },
         )?,
         stdio: theirs_stdio,
@@ -80,7 +89,8 @@ pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Res
     };
     let namespaces = own_namespaces(target.spec);
     let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a process")?;
-    let helper = match sys::process::fork().map_err(|errno| match errno {
+    let cgroup = target.cgroup.as_ref().map(AsFd::as_fd);
+    let helper = match fork_into(cgroup).map_err(|errno| match errno {
         Errno::EDEADLK => Error::new(Kind::System, "enter a container: this process has threads"),
         _ => Error::os(errno, "enter a container"),
     })? {

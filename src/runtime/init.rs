@@ -24,6 +24,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::sys;
 use crate::sys::mount::mount_attr;
 
+use super::accounts::AccountStep;
 use super::copy_up::{self, Keep};
 use super::files::{self, FileStep};
 use super::message::{Channel, Message};
@@ -42,6 +43,7 @@ pub(super) struct InitPlan {
     pub(super) mounts: Vec<MountStep>,
     pub(super) devices: Vec<Device>,
     pub(super) secrets: Vec<FileStep>,
+    pub(super) accounts: Vec<AccountStep>,
     pub(super) read_only_paths: Vec<Covered>,
     pub(super) masked_paths: Vec<Covered>,
     /// Path below `/proc/sys`, value.
@@ -50,6 +52,8 @@ pub(super) struct InitPlan {
     pub(super) domainname: Option<Vec<u8>>,
     /// A network namespace of its own: bring `lo` up.
     pub(super) loopback: bool,
+    /// A cgroup namespace is made here, where the group is the container's own.
+    pub(super) cgroup_namespace: bool,
     /// Rows and columns of a terminal to make.
     pub(super) pty: Option<(u16, u16)>,
     pub(super) stdio: [Option<OwnedFd>; 3],
@@ -109,6 +113,9 @@ pub(super) fn main(plan: &mut InitPlan, channel: &Channel) -> ! {
 fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
     rustix::process::setsid().at(Step::Session, 0)?;
 
+    if plan.cgroup_namespace {
+        sys::process::unshare_cgroups().at(Step::CgroupNamespace, 0)?;
+    }
     // First half: the host's view, while the ids are being mapped.
     if plan.loopback {
         let flags = SocketFlags::CLOEXEC;
@@ -166,6 +173,9 @@ fn run(plan: &mut InitPlan, channel: &Channel) -> Result<(OwnedFd, Found), Faile
     cover(plan, root.as_fd())?;
     if plan.pty.is_some() {
         make_terminal(plan, root.as_fd(), channel)?;
+    }
+    if !plan.accounts.is_empty() {
+        plan.process.add_accounts(&plan.accounts, root.as_fd())?;
     }
     let user = match early {
         Some(user) => user,
@@ -322,7 +332,7 @@ fn finish_mounts(plan: &InitPlan, user: &Found) -> Result<(), Failed> {
 }
 
 fn become_root(plan: &InitPlan) -> Result<(), Failed> {
-    if plan.may_set_groups {
+    if plan.may_set_groups && !plan.process.keep_groups {
         sys::process::setgroups(&[]).at(Step::GiveUpGroups, 0)?;
     }
     if plan.has_root {

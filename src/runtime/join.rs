@@ -5,7 +5,7 @@
 //! itself (`CLONE_PARENT`): init is the caller's child all the same. A user namespace made on the way is a child of
 //! the joined one, with an identity map that the helper may write itself.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::wait::waitpid;
@@ -77,14 +77,16 @@ impl Joins {
     }
 
     /// Clones into `flags` from inside the joined namespaces; `None` in the child. `nested`: maps of a user
-    /// namespace that is made below the joined one, written as an identity.
+    /// namespace that is made below the joined one, written as an identity. The helper is born in `cgroup` and init
+    /// with it: from inside of a joined cgroup namespace the kernel would not let anybody in.
     pub(super) fn clone_within(
         &self,
         flags: u64,
         nested: Option<&IdMaps>,
+        cgroup: Option<BorrowedFd<'_>>,
     ) -> Result<Option<(Pid, OwnedFd)>, Errno> {
         let (mine, theirs) = Channel::pair()?;
-        match sys::process::fork()? {
+        match fork_into(cgroup)? {
             Forked::Child => {
                 drop(mine);
                 match self.helper(flags, nested) {
@@ -145,5 +147,17 @@ impl Joins {
                 Ok(Some(pid))
             }
         }
+    }
+}
+
+/// A fork whose child is born in `cgroup`: moving it there later would make the kernel wait for all processors
+/// (`cgroup_threadgroup_rwsem`).
+pub(super) fn fork_into(cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
+    match cgroup {
+        None => sys::process::fork(),
+        Some(cgroup) => Ok(match sys::process::clone3(0, Some(cgroup))? {
+            Cloned::Child => Forked::Child,
+            Cloned::Parent { pid, .. } => Forked::Parent(pid),
+        }),
     }
 }

@@ -9,9 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use oci_spec::runtime::{LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{
+    LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, LinuxPersonality, LinuxPersonalityDomain,
+    Spec,
+};
 use rustix::fs::FileType;
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -22,6 +25,7 @@ use crate::sys::process::Cloned;
 use crate::userns::map::{Extent, IdMaps};
 use crate::userns::write;
 
+use super::accounts::AccountStep;
 use super::files;
 use super::init::{self, Covered, Device, InitPlan};
 use super::join::Joins;
@@ -46,9 +50,15 @@ pub struct Starting {
 ///
 /// `meanwhile` is the caller's work that can be done while the ids are being mapped; its failure ends the start.
 /// For a process with one thread only. Nothing is left behind on failure.
-pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result<Starting> {
+pub fn begin(mut plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result<Starting> {
     let joins = Joins::open(&plan.spec)?;
-    let flags = new_namespaces(&plan.spec);
+    let cgroup = plan.cgroup.take();
+    let mut flags = new_namespaces(&plan.spec);
+    // A cgroup namespace made by the clone would begin at the caller's group, not at the one cloned into.
+    let own_cgroups = cgroup.is_some() && flags & libc::CLONE_NEWCGROUP as u64 != 0;
+    if own_cgroups {
+        flags &= !(libc::CLONE_NEWCGROUP as u64);
+    }
     let own_ids = flags & libc::CLONE_NEWUSER as u64 != 0;
     let mut ids = plan.ids.clone();
     let oom_score_adj = plan
@@ -58,11 +68,13 @@ pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result
         .and_then(oci_spec::runtime::Process::oom_score_adj);
     let (theirs_stdio, stdio) = make_stdio(plan.stdio)?;
     let mut init = compile(plan, theirs_stdio, own_ids)?;
+    init.cgroup_namespace = own_cgroups;
+    let cgroup = cgroup.as_ref().map(AsFd::as_fd);
 
     let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a container")?;
     let tried = "make the namespaces of a container";
     let child = if joins.is_empty() {
-        match sys::process::clone3(flags, None).map_err(|errno| clone_failed(errno, tried))? {
+        match sys::process::clone3(flags, cgroup).map_err(|errno| clone_failed(errno, tried))? {
             Cloned::Child => {
                 drop(channel);
                 init::main(&mut init, &theirs)
@@ -72,7 +84,7 @@ pub fn begin(plan: LaunchPlan, meanwhile: impl FnOnce() -> Result<()>) -> Result
     } else {
         let nested = own_ids.then_some(&ids);
         match joins
-            .clone_within(flags, nested)
+            .clone_within(flags, nested, cgroup)
             .map_err(|errno| clone_failed(errno, tried))?
         {
             None => {
@@ -239,7 +251,9 @@ impl Child {
         self.kill();
         self.armed = false;
         let how = match wait(self.pid) {
-            Ok(status) => format!("it ended early ({status:?})"),
+            Ok(WaitStatus::Signaled(_, signal, _)) => format!("{signal} ended it early"),
+            Ok(WaitStatus::Exited(_, code)) => format!("it ended early, with status {code}"),
+            Ok(_) => "it ended early".to_owned(),
             Err(errno) => format!("it ended early ({})", errno.desc()),
         };
         Error::new(Kind::System, format!("{tried}: {how}"))
@@ -255,7 +269,7 @@ impl Drop for Child {
     }
 }
 
-fn wait(pid: Pid) -> Result<nix::sys::wait::WaitStatus, Errno> {
+fn wait(pid: Pid) -> Result<WaitStatus, Errno> {
     loop {
         match waitpid(pid, Some(WaitPidFlag::__WALL)) {
             Err(Errno::EINTR) => {}
@@ -327,6 +341,12 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
     }
     let single_id = plan.ids.is_single();
     let mounts = mounts::compile(spec.mounts().as_deref().unwrap_or_default())?;
+    // Files that the user mounts are the user's.
+    let is_mounted = |path: &std::ffi::CStr| mounts.iter().any(|m| m.target.as_c_str() == path);
+    let accounts = plan.accounts.iter().map(AccountStep::new);
+    let accounts = accounts
+        .filter(|account| !is_mounted(account.file.path()) && !is_mounted(c"etc"))
+        .collect();
     let covered = |paths: &Option<Vec<String>>| -> Result<Vec<Covered>> {
         paths
             .iter()
@@ -343,6 +363,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         StdioPlan::Pty { rows, columns } => Some((rows, columns)),
         _ => None,
     };
+    let personality = linux.personality().as_ref().map(personality);
     let process = ProcessPlan::compile(
         process,
         Extras {
@@ -352,6 +373,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             create_cwd: plan.create_cwd,
             single_id,
             init: plan.init,
+            personality,
         },
     )?;
     let asks_for_ids = own_ids && single_id && !process.is_root();
@@ -371,6 +393,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         devices: devices(spec)?,
         mounts,
         secrets: files::compile(plan.secrets)?,
+        accounts,
         sysctls,
         hostname: spec
             .hostname()
@@ -383,6 +406,7 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
             .filter(|_| own(LinuxNamespaceType::Uts))
             .map(String::into_bytes),
         loopback: own(LinuxNamespaceType::Network),
+        cgroup_namespace: false,
         pty,
         stdio,
         asks_for_ids,
@@ -390,6 +414,14 @@ fn compile(plan: LaunchPlan, stdio: [Option<OwnedFd>; 3], own_ids: bool) -> Resu
         may_set_groups: !single_id,
         process,
     })
+}
+
+/// `PER_LINUX`, `PER_LINUX32` of personality(2).
+pub(super) fn personality(asked: &LinuxPersonality) -> u32 {
+    match asked.domain() {
+        LinuxPersonalityDomain::PerLinux => 0,
+        LinuxPersonalityDomain::PerLinux32 => 8,
+    }
 }
 
 /// A path to cover, seen from the mount it lies in.

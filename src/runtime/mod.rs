@@ -12,12 +12,13 @@
 //! | `init` | init | the container's side, system calls only |
 //! | `init_program` | cli, monitor, init | the program that is pid 1 with `--init` |
 //! | `target` `user` | init | names and users resolved beneath the container's root |
-//! | `files` | init | secrets, written into memory |
+//! | `files` `accounts` | init | secrets, written into memory; entries of passwd(5) and group(5) |
 //! | `copy_up` | init | the image's files in a new tmpfs |
 //! | `message` `step` | both sides | what they tell each other |
 //! | `words` | cli, monitor | a child's failure as an error |
 //! | `caps` `seccomp` | cli, monitor | capability sets and filters, as plain data |
 
+pub mod accounts;
 pub mod caps;
 mod copy_up;
 pub mod exec;
@@ -37,6 +38,8 @@ mod step;
 mod target;
 mod user;
 mod words;
+
+pub use user::ids as ids_of_user;
 
 pub use plan::{LaunchPlan, NetReady, Rootfs, Running, SecretFile, Stdio, StdioPlan, UserPlan};
 pub use user::find_user;

@@ -8,6 +8,7 @@ use oci_spec::runtime::Spec;
 
 use crate::userns::map::IdMaps;
 
+use super::accounts::AccountEntry;
 use super::caps::CapSet;
 use super::seccomp::Program;
 
@@ -27,12 +28,16 @@ pub struct LaunchPlan {
     pub seccomp: Option<Program>,
     /// Files that lie in memory only, below `/run/secrets` (`files::secrets_mount` is among the spec's mounts).
     pub secrets: Vec<SecretFile>,
-    /// Descriptors that become 3, 4, … in the container.
-    pub preserve: Vec<OwnedFd>,
+    /// Entries that the container's passwd(5) and group(5) shall have.
+    pub accounts: Vec<AccountEntry>,
+    /// Descriptors that become 3, 4, … in the container; `None`: that number stays closed.
+    pub preserve: Vec<Option<OwnedFd>>,
     /// Makes `process.cwd` when it is missing (an image's WORKDIR); a directory the user names must exist.
     pub create_cwd: bool,
     /// `--init`: pid 1 is a small program of ours, which runs that of the spec, passes signals on and reaps orphans.
     pub init: bool,
+    /// The directory of the cgroup to be born in; `None`: the caller's.
+    pub cgroup: Option<OwnedFd>,
 }
 
 /// A secret as a file of the container.
@@ -78,6 +83,8 @@ pub struct UserPlan {
     pub user: String,
     /// `--group-add`: names or numbers, added to those of the user.
     pub groups: Vec<String>,
+    /// `--group-add keep-groups`: those of the caller stay.
+    pub keep_groups: bool,
     /// What a user other than root holds (`--cap-add`), as ambient capabilities; root holds the spec's bounding set.
     pub caps: CapSet,
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result, Tried};
 use crate::sys;
 use crate::sys::process::CStrings;
 
+use super::accounts::AccountStep;
 use super::caps::{Cap, CapSet};
 use super::init_program::InitProgram;
 use super::message::{Channel, Message};
@@ -49,9 +50,11 @@ pub(super) struct ProcessPlan {
     user_caps: CapSet,
     /// The container has just one id, mapped to the user that was looked up: ids cannot be set and need not be.
     pub(super) single_id: bool,
+    pub(super) keep_groups: bool,
+    personality: Option<u32>,
     no_new_privileges: bool,
     filter: Option<Program>,
-    preserve: Vec<OwnedFd>,
+    preserve: Vec<Option<OwnedFd>>,
     /// Device and inode of our own binary.
     own_binary: (u64, u64),
     /// Room for one file of the container at a time.
@@ -62,11 +65,13 @@ pub(super) struct ProcessPlan {
 pub(super) struct Extras {
     pub(super) user: UserPlan,
     pub(super) filter: Option<Program>,
-    pub(super) preserve: Vec<OwnedFd>,
+    pub(super) preserve: Vec<Option<OwnedFd>>,
     pub(super) create_cwd: bool,
     pub(super) single_id: bool,
     /// The program is to be a child of a small init.
     pub(super) init: bool,
+    /// `personality(2)`
+    pub(super) personality: Option<u32>,
 }
 
 impl ProcessPlan {
@@ -122,6 +127,8 @@ impl ProcessPlan {
             bounding,
             user_caps: CapSet::from_mask(extras.user.caps.mask() & bounding.mask()),
             single_id: extras.single_id,
+            keep_groups: extras.user.keep_groups,
+            personality: extras.personality,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             filter: extras.filter,
             preserve: above(extras.preserve)?,
@@ -136,6 +143,15 @@ impl ProcessPlan {
     /// Looks the user up beneath `root`. Runs in: init.
     pub(super) fn find_user(&mut self, root: BorrowedFd<'_>) -> Result<Found, Failed> {
         super::user::find(root, &self.lookup, &mut self.buffer)
+    }
+
+    /// Makes the users and groups of `accounts` known to the container. Runs in: init.
+    pub(super) fn add_accounts(
+        &mut self,
+        accounts: &[AccountStep],
+        root: BorrowedFd<'_>,
+    ) -> Result<(), Failed> {
+        super::accounts::add(accounts, root, &mut self.buffer)
     }
 
     pub(super) fn rlimit_at(&self, index: usize) -> Option<(u32, u64, u64)> {
@@ -269,8 +285,11 @@ impl ProcessPlan {
                 sys::fd::place(fd, number).at(Step::Stdio, 0)?;
             }
         }
-        for (number, fd) in (3..).zip(&self.preserve) {
-            sys::fd::place(fd.as_fd(), number).at(Step::Stdio, 1)?;
+        for (number, fd) in (3_i32..).zip(&self.preserve) {
+            match fd {
+                Some(fd) => sys::fd::place(fd.as_fd(), number).at(Step::Stdio, 1)?,
+                None => sys::fd::cloexec(number.cast_unsigned()).at(Step::Stdio, 1)?,
+            }
         }
         // Not closed: `channel` reports the outcome until the exec closes it with all the rest.
         sys::fd::cloexec_from(3 + self.preserve.len() as u32).at(Step::CloseDescriptors, 0)?;
@@ -280,6 +299,9 @@ impl ProcessPlan {
         }
         if let Some(mask) = self.umask {
             rustix::process::umask(Mode::from_raw_mode(mask));
+        }
+        if let Some(domain) = self.personality {
+            sys::process::personality(domain).at(Step::Personality, 0)?;
         }
         let program = self.find_program()?;
         self.drop_privileges(user)?;
@@ -369,7 +391,9 @@ impl ProcessPlan {
             sys::process::prctl(PR_SET_KEEPCAPS, 1, 0).at(Step::Capabilities, 0)?;
         }
         if !self.single_id {
-            sys::process::setgroups(user.groups()).at(Step::SetGroups, 0)?;
+            if !self.keep_groups {
+                sys::process::setgroups(user.groups()).at(Step::SetGroups, 0)?;
+            }
             sys::process::setresgid(user.gid).at(Step::SetGid, 0)?;
             sys::process::setresuid(user.uid).at(Step::SetUid, 0)?;
         }
@@ -431,12 +455,14 @@ fn candidates(program: &str, path: Option<&str>) -> Result<Vec<CString>> {
 }
 
 /// Copies out of the way of the numbers they will get.
-fn above(fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
+fn above(fds: Vec<Option<OwnedFd>>) -> Result<Vec<Option<OwnedFd>>> {
     let least = 3 + fds.len() as i32;
     fds.into_iter()
-        .map(|fd| match fd.as_raw_fd() < least {
-            true => sys::fd::dup_above(fd.as_fd(), least).tried(|| "copy a preserved descriptor"),
-            false => Ok(fd),
+        .map(|fd| match fd {
+            Some(fd) if fd.as_raw_fd() < least => sys::fd::dup_above(fd.as_fd(), least)
+                .map(Some)
+                .tried(|| "copy a preserved descriptor"),
+            fd => Ok(fd),
         })
         .collect()
 }
@@ -475,7 +501,7 @@ fn rlimits(process: &Process) -> Vec<(u32, u64, u64)> {
         .collect()
 }
 
-fn resource(kind: PosixRlimitType) -> u32 {
+pub(super) fn resource(kind: PosixRlimitType) -> u32 {
     match kind {
         PosixRlimitType::RlimitCpu => libc::RLIMIT_CPU,
         PosixRlimitType::RlimitFsize => libc::RLIMIT_FSIZE,

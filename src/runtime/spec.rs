@@ -212,6 +212,12 @@ pub fn default_rlimits() -> Vec<PosixRlimit> {
     ]
 }
 
+/// The most that this process may have of something; `u64::MAX` is unlimited.
+pub fn hard_limit(kind: PosixRlimitType) -> u64 {
+    let limit = crate::sys::process::getrlimit(super::process::resource(kind));
+    limit.map_or(u64::MAX, |(_, hard)| hard)
+}
+
 /// A limit of an OCI spec; `u64::MAX` is unlimited.
 pub fn rlimit(kind: PosixRlimitType, soft: u64, hard: u64) -> PosixRlimit {
     PosixRlimitBuilder::default()

@@ -76,12 +76,14 @@ pub(super) enum Step {
     Dumpable,
     /// Writing a secret into memory, or binding it; numbered as the plan's secrets.
     Secret,
+    Personality,
     /// Executing the small program of `--init`.
     Init,
+    CgroupNamespace,
 }
 
 impl Step {
-    const LAST: Step = Step::Init;
+    const LAST: Step = Step::CgroupNamespace;
 
     fn from_number(number: u16) -> Option<Step> {
         ALL.iter().copied().find(|step| *step as u16 == number)
@@ -147,7 +149,9 @@ const ALL: [Step; Step::LAST as usize] = [
     Step::Clone,
     Step::Dumpable,
     Step::Secret,
+    Step::Personality,
     Step::Init,
+    Step::CgroupNamespace,
 ];
 
 /// A failure on its way from a child to its parent.

@@ -132,6 +132,24 @@ impl Found {
     }
 }
 
+/// Uid and gid of `text` (`name[:group]`; empty is root) beneath `root`.
+pub fn ids(root: BorrowedFd<'_>, text: &str) -> Result<(u32, u32)> {
+    let lookup = Lookup::parse(text, &[])?;
+    match (&lookup.user, &lookup.group) {
+        (Who::Id(uid), Some(Who::Id(gid))) => return Ok((*uid, *gid)),
+        (Who::Id(0), None) => return Ok((0, 0)),
+        _ => {}
+    }
+    let mut buffer = vec![0; FILE_LIMIT];
+    match find(root, &lookup, &mut buffer) {
+        Ok(found) => Ok((found.uid, found.gid)),
+        Err(failed) => Err(Error::os(
+            failed.errno,
+            format!("find user {text:?} in the container"),
+        )),
+    }
+}
+
 /// Looks `lookup` up beneath `root`. No allocation: `buffer` holds one file at a time.
 pub(super) fn find(
     root: BorrowedFd<'_>,
@@ -262,6 +280,18 @@ fn entry_of<'a>(passwd: &'a [u8], user: &Who) -> Option<Entry<'a>> {
     })
 }
 
+/// Tells whether a line of passwd(5) or group(5) has this name, or this id.
+pub(super) fn knows(text: &[u8], who: &Who) -> bool {
+    text.split(|b| *b == b'\n').any(|line| {
+        let mut fields = line.split(|b| *b == b':');
+        let name = fields.next().unwrap_or_default();
+        match who {
+            Who::Name(wanted) => !name.is_empty() && wanted == name,
+            Who::Id(id) => fields.nth(1).and_then(number) == Some(*id),
+        }
+    })
+}
+
 fn groups(text: &[u8]) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
     text.split(|b| *b == b'\n').filter_map(|line| {
         let mut fields = line.split(|b| *b == b':');
@@ -287,7 +317,12 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// Reads a whole regular file into `buffer`; a missing one is empty.
-fn read(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8], step: Step) -> Result<usize, Failed> {
+pub(super) fn read(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    buffer: &mut [u8],
+    step: Step,
+) -> Result<usize, Failed> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let file = match openat2(root, path, flags, Mode::empty(), resolve) {

@@ -26,6 +26,7 @@ pub(super) fn of_launch(plan: &InitPlan, failed: Failed) -> Error {
                 _ => err,
             }
         }
+        Step::CgroupNamespace => tried("make a cgroup namespace".to_owned()),
         Step::Loopback => tried("bring the loopback interface up".to_owned()),
         Step::Hostname => tried(format!(
             "set the host name {:?}",
@@ -177,6 +178,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
             let file = if failed.step == Step::Passwd { "/etc/passwd" } else { "/etc/group" };
             match (failed.errno, failed.index) {
                 (Errno::EINVAL, 1) => Error::new(Kind::Corrupt, format!("read \"{file}\" of the container: not a regular file")),
+                (_, 2) => tried(&format!("add a line to \"{file}\" of the container")),
                 _ => tried(&format!("read \"{file}\" of the container")),
             }
         }
@@ -228,6 +230,7 @@ pub(super) fn of_process(plan: &ProcessPlan, failed: Failed) -> Error {
         Step::Signals => tried("give signals their default action"),
         Step::Bounding | Step::Capabilities => tried("set the capabilities of the process"),
         Step::NoNewPrivileges => tried("set no_new_privs"),
+        Step::Personality => tried("set the personality of the process"),
         Step::Umask => tried("set the umask"),
         Step::Dumpable => tried("shield the starting process"),
         Step::Init => tried("run the init of the container").hint("a seccomp profile of your own has to allow execveat"),

@@ -41,6 +41,7 @@ mod staging;
 pub mod tar_split;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 pub mod unpack;
 mod usage;
 

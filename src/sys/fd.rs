@@ -20,6 +20,13 @@ pub fn cloexec_from(first: u32) -> Result<(), Errno> {
     .map(drop)
 }
 
+/// Marks the number `fd` close-on-exec, if it is open.
+pub fn cloexec(fd: u32) -> Result<(), Errno> {
+    // SAFETY: as above.
+    cvt(unsafe { libc::syscall(libc::SYS_close_range, fd, fd, libc::CLOSE_RANGE_CLOEXEC) })
+        .map(drop)
+}
+
 /// Closes every descriptor whose number is not in `keep` (`close_range(2)`, Linux 5.9), which is sorted by this.
 ///
 /// For a forked process that will never use, nor drop, what it inherited besides.

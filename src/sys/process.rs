@@ -88,6 +88,12 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errn
     }
 }
 
+/// A cgroup namespace that begins at the group this process is in (`unshare(2)`).
+pub fn unshare_cgroups() -> Result<(), Errno> {
+    // SAFETY: an integer; a cgroup namespace shares nothing with threads or memory of this process.
+    Errno::result(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
+}
+
 /// Strings as `execve(2)` wants them: a null-terminated array of pointers, made before a fork.
 #[derive(Debug)]
 pub struct CStrings {
@@ -237,6 +243,21 @@ pub fn prctl(option: i32, arg2: u64, arg3: u64) -> Result<i64, Errno> {
 }
 
 /// `setrlimit(2)` with the resource as a number (`RLIMIT_*`); `u64::MAX` is unlimited.
+pub fn personality(domain: u32) -> Result<(), Errno> {
+    // SAFETY: a plain integer; what it changes is how the kernel answers this thread.
+    cvt(unsafe { libc::syscall(libc::SYS_personality, domain) }).map(drop)
+}
+
+pub fn getrlimit(resource: u32) -> Result<(u64, u64), Errno> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is ours and as large as the kernel writes.
+    Errno::result(unsafe { libc::getrlimit(resource as _, &mut limit) })?;
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
 pub fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     let limit = libc::rlimit64 {
         rlim_cur: soft,

@@ -4,21 +4,16 @@
 //! the command. Whatever happens: listings work, what has a name is whole, what was there before is there, the same
 //! command succeeds when nothing is in its way, and a removal leaves no garbage.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use crate::support::faults::{self, CHANGES, Traced, spread};
 use crate::support::fsck::{Fsck, Trees};
 use crate::support::registry::Registry;
 use crate::support::{Done, Running, TestHome, process};
-
-/// Calls that change something.
-const CHANGES: &str = "write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,\
-fsync,fdatasync,syncfs,ftruncate,fallocate,fchmod,fchmodat,chmod,fchown,fchownat,fsetxattr,setxattr,mknodat,utimensat,copy_file_range,sendfile";
 
 /// Of these the ones that a full disk or quota may refuse.
 const TAKES_SPACE: &str = "write,pwrite64,writev,rename,renameat,renameat2,mkdir,mkdirat,link,linkat,symlink,symlinkat,\
@@ -107,50 +102,12 @@ impl Campaign {
         Fsck::new(&self.home.path("home/.local/share/pod"), &self.trees)
     }
 
-    /// The command behind strace, which runs as root and lets setpriv turn into the user.
-    fn strace(&self, options: &[String], words: &[String]) -> Command {
-        let plain = self.home.command(words.iter().cloned());
-        let user = &self.home.user;
-        let mut command = Command::new("strace");
-        command
-            .args(["-f", "-qqq"])
-            .args(options)
-            .arg("setpriv")
-            .arg(format!("--reuid={}", user.uid))
-            .arg(format!("--regid={}", user.gid))
-            .arg("--clear-groups")
-            .arg(plain.get_program())
-            .args(plain.get_args())
-            .env_clear()
-            .envs(
-                plain
-                    .get_envs()
-                    .filter_map(|(key, value)| Some((key, value?))),
-            )
-            .current_dir(self.home.path("home"));
-        command
-    }
-
     /// How many of `calls` the busiest thread of the command makes.
     fn count(&self, operation: &Operation, calls: &str) -> u32 {
         self.prepare(operation);
-        let log = self.home.path("tmp/calls");
-        let options = [
-            "-o".into(),
-            log.display().to_string(),
-            "-e".into(),
-            format!("trace={calls}"),
-        ];
-        let done = Running::start(self.strace(&options, &operation.words), false).wait();
-        assert_eq!(done.code, 0, "{done}");
-        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-        for line in fs::read_to_string(&log).unwrap().lines() {
-            let pid = line.split(' ').next().unwrap_or_default().to_owned();
-            *counts.entry(pid).or_default() += u32::from(!line.contains("resumed>"));
-        }
-        fs::remove_file(&log).unwrap();
+        let count = faults::count_calls(&self.home, Traced::All, calls, &operation.words);
         self.undo(operation);
-        counts.values().copied().max().unwrap_or_default()
+        count
     }
 
     fn prepare(&self, operation: &Operation) {
@@ -182,15 +139,9 @@ impl Campaign {
             Fault::Once(errno, n) => (TAKES_SPACE, format!("error={errno}:when={n}")),
             Fault::Since(errno, n) => (TAKES_SPACE, format!("error={errno}:when={n}+")),
         };
-        let options = [
-            "-o".into(),
-            "/dev/null".into(),
-            "-e".into(),
-            format!("trace={calls}"),
-            "-e".into(),
-            format!("inject={calls}:{what}"),
-        ];
-        Running::start(self.strace(&options, &operation.words), false).wait()
+        let options = faults::inject(calls, &what);
+        let command = faults::strace(&self.home, Traced::All, &options, &operation.words);
+        Running::start(command, false).wait()
     }
 
     /// One fault and all that must hold after it.
@@ -274,24 +225,10 @@ impl Campaign {
     fn end(self) {
         // What pushes remember is kept.
         let _ = fs::remove_dir_all(self.home.path("home/.local/share/pod/sent"));
-        let _ = writeln!(
-            std::io::stderr(),
-            "{} faults tried, {} lost",
-            self.tried,
-            self.lost.len()
-        );
+        faults::report(self.tried, self.lost.len());
         let shown = self.lost.len().min(5);
         assert!(self.lost.is_empty(), "{}", self.lost[..shown].join("\n\n"));
     }
-}
-
-/// `wanted` numbers from 1 to `most`, evenly.
-fn spread(most: u32, wanted: u32) -> Vec<u32> {
-    let mut all: Vec<u32> = (0..wanted)
-        .map(|n| 1 + n * most.saturating_sub(1) / wanted.saturating_sub(1).max(1))
-        .collect();
-    all.dedup();
-    all
 }
 
 #[track_caller]

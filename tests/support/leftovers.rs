@@ -162,13 +162,19 @@ pub struct Snapshot {
     pub files: BTreeSet<String>,
 }
 
-/// Files an empty store may keep: locks, the record of what the host can do, the version, mount points.
+/// Files an empty store may keep: locks, the record of what the host can do, the version, mount points, events.
 fn is_kept_when_empty(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let of_every_container = path.contains("/pod/mount-points/");
+    // What happened is told after everything is gone, too.
+    let events = path.contains("/run/pod/events");
     of_every_container
+        || events
         || name.ends_with(".lock")
-        || matches!(name, "lock" | "version" | "overlay.json" | "pasta.json")
+        || matches!(
+            name,
+            "lock" | "version" | "overlay.json" | "pasta.json" | "events.log" | "events.log.1"
+        )
 }
 
 fn mounts_below(dir: &Path) -> BTreeSet<String> {

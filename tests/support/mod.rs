@@ -4,6 +4,7 @@
 //! choice (`POD_TEST_LANE`, see `scripts/test`).
 
 pub mod family;
+pub mod faults;
 pub mod fsck;
 pub mod hostile;
 pub mod images;

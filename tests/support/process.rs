@@ -410,6 +410,31 @@ pub fn descendants() -> BTreeMap<i32, String> {
     found
 }
 
+/// All processes below `pid`, whoever started it.
+pub fn below(pid: i32) -> Vec<i32> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    let proc = std::fs::read_dir("/proc").expect("/proc is mounted");
+    for pid in proc.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok()) {
+        if let Some((_, parent)) = state_and_parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut todo = vec![pid];
+    while let Some(parent) = todo.pop() {
+        for &pid in children.get(&parent).into_iter().flatten() {
+            found.push(pid);
+            todo.push(pid);
+        }
+    }
+    found
+}
+
+/// Tells whether `pid` runs: it is there and no zombie.
+pub fn is_alive(pid: i32) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
 /// Waits until process `pid` is gone.
 #[track_caller]
 pub fn wait_gone(pid: i32) {

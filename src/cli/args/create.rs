@@ -50,6 +50,9 @@ pub struct CreateArgs {
     /// Write the pid of the container's first process to a file
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
+    /// Write the pid of the process that looks after the container to a file
+    #[arg(long, value_name = "FILE")]
+    pub conmon_pidfile: Option<PathBuf>,
     /// When to ask the registry: always, missing, never, newer
     #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub pull: Option<String>,
@@ -65,6 +68,9 @@ pub struct CreateArgs {
     /// Option of the log, NAME=VALUE: path, max-size, tag (can be repeated)
     #[arg(long, value_name = "OPTION")]
     pub log_opt: Vec<String>,
+    /// When to run the program again: no, always, on-failure[:N], unless-stopped
+    #[arg(long, value_name = "POLICY")]
+    pub restart: Option<String>,
     /// Passed on to the container: no health check runs
     #[arg(long, hide = true)]
     pub no_healthcheck: bool,
@@ -106,6 +112,12 @@ pub struct ProcessArgs {
     /// File with a variable on each line (can be repeated)
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
+    /// Pass all variables of the host on
+    #[arg(long)]
+    pub env_host: bool,
+    /// Variable made of the image's: NAME=TEXT with $NAME in it (can be repeated)
+    #[arg(long, value_name = "VARIABLE")]
+    pub env_merge: Vec<String>,
     /// Remove a variable of the image (can be repeated)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub unsetenv: Vec<String>,
@@ -121,6 +133,18 @@ pub struct ProcessArgs {
     /// Additional group (can be repeated); keep-groups keeps yours
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     pub group_add: Vec<String>,
+    /// Add entries to the container's /etc/passwd and /etc/group for its user (default true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pub passwd: Option<bool>,
+    /// What such an entry looks like: $USERNAME, $UID, $GID, $NAME and $HOME stand for what they say
+    #[arg(long, value_name = "ENTRY")]
+    pub passwd_entry: Option<String>,
+    /// The same of /etc/group: $GROUPNAME, $GID, $USERLIST
+    #[arg(long, value_name = "ENTRY")]
+    pub group_entry: Option<String>,
+    /// Add this user of the host to the container's /etc/passwd (can be repeated)
+    #[arg(long, value_name = "USER")]
+    pub hostuser: Vec<String>,
     /// Working directory
     #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,
@@ -151,6 +175,12 @@ pub struct ProcessArgs {
     /// Pass descriptors 3 to 3+N-1 on
     #[arg(long, value_name = "N", value_parser = value::unsigned32)]
     pub preserve_fds: Option<u32>,
+    /// Pass descriptor N on (can be repeated)
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = value::unsigned32)]
+    pub preserve_fd: Vec<u32>,
+    /// What the kernel says of the machine: LINUX or LINUX32
+    #[arg(long, value_name = "NAME")]
+    pub personality: Option<String>,
     /// Keys that leave the container running (default ctrl-p,ctrl-q)
     #[arg(long, value_name = "KEYS")]
     pub detach_keys: Option<String>,
@@ -220,12 +250,12 @@ pub struct NetworkArgs {
     /// Line of /etc/hosts (can be repeated)
     #[arg(long, value_name = "NAME:IP")]
     pub add_host: Vec<String>,
+    /// Whose entries /etc/hosts begins with: a file of the host, none, or image (default: the host's)
+    #[arg(long, value_name = "FILE")]
+    pub hosts_file: Option<String>,
     /// Leave the image's /etc/hosts alone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
     pub no_hosts: Option<bool>,
-    /// File whose entries the container's /etc/hosts has too, or none, or image (default: the host's)
-    #[arg(long, value_name = "FILE")]
-    pub hosts_file: Option<String>,
     /// Leave the image's /etc/hostname alone
     #[arg(long)]
     pub no_hostname: bool,
@@ -273,7 +303,7 @@ pub struct SecurityArgs {
     /// IPC namespace: private, host, none, shareable, container:NAME, ns:PATH
     #[arg(long, value_name = "MODE")]
     pub ipc: Option<String>,
-    /// Host name namespace: private, host, container:NAME
+    /// Host name namespace: private, host, container:NAME, ns:PATH
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,
     /// Cgroup namespace: private, host, container:NAME, ns:PATH

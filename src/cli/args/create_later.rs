@@ -7,6 +7,14 @@ refused! {
     CreateLater, REFUSED
 }
 
+const NO_PODS: &str = "groups of containers are not in this version; --network, --ipc and --pid container:NAME share namespaces with a container";
+const NO_NETWORKS: &str =
+    "networks with addresses of their own are not in this version; see --network";
+const OWN_IDS: &str =
+    "root is you and subordinate ids follow; --userns=keep-id makes you another user";
+const NO_SYSTEMD: &str =
+    "systemd as pid 1 needs cgroups and mounts of its own; --init runs a small init";
+
 const REFUSED: &[Later] = &[
     Later::value("blkio-weight"),
     Later::value("blkio-weight-device"),
@@ -14,8 +22,7 @@ const REFUSED: &[Later] = &[
     Later::unless("cgroup-parent", &[""]),
     // There are no cgroups of ours: the container stays in the caller's.
     Later::unless("cgroups", &["enabled", "disabled", "no-conmon"]),
-    Later::value("chrootdirs"),
-    Later::value("conmon-pidfile"),
+    Later::value("chrootdirs").hint("the program sees the container's own root only"),
     Later::unless("cpu-period", &["0"]),
     Later::unless("cpu-quota", &["0"]),
     Later::value("cpu-rt-period"),
@@ -24,17 +31,15 @@ const REFUSED: &[Later] = &[
     Later::unless("cpus", &["0"]),
     Later::unless("cpuset-cpus", &[""]),
     Later::unless("cpuset-mems", &[""]),
-    Later::value("decryption-key"),
+    Later::value("decryption-key")
+        .hint("encrypted images cannot be read; decrypt it with skopeo copy first"),
     Later::value("device-read-bps"),
     Later::value("device-read-iops"),
     Later::value("device-write-bps"),
     Later::value("device-write-iops"),
     // Podman itself ignores it: there is no content trust to disable.
     Later::harmless("disable-content-trust"),
-    Later::switch("env-host"),
-    Later::value("env-merge"),
-    Later::value("gidmap"),
-    Later::value("group-entry"),
+    Later::value("gidmap").hint(OWN_IDS),
     Later::value("health-cmd"),
     Later::value("health-interval"),
     Later::value("health-log-destination"),
@@ -49,34 +54,29 @@ const REFUSED: &[Later] = &[
     Later::value("health-startup-success"),
     Later::value("health-startup-timeout"),
     Later::value("health-timeout"),
-    Later::value("hostuser"),
-    Later::value("init-ctr"),
-    Later::value("ip"),
-    Later::value("ip6"),
-    Later::value("mac-address"),
+    Later::value("init-ctr").hint(NO_PODS),
+    Later::value("ip").hint(NO_NETWORKS),
+    Later::value("ip6").hint(NO_NETWORKS),
+    Later::value("mac-address").hint(NO_NETWORKS),
     Later::unless("memory", &["0"]).short('m'),
     Later::unless("memory-reservation", &["0"]),
     Later::unless("memory-swap", &["0"]),
     Later::unless("memory-swappiness", &["-1"]),
-    Later::value("network-alias"),
+    Later::value("network-alias").hint(NO_NETWORKS),
     Later::switch("oom-kill-disable"),
-    // The passwd entry of the user is always made.
-    Later::default_on("passwd"),
-    Later::value("passwd-entry"),
-    Later::value("personality"),
     Later::unless("pids-limit", &["0", "-1"]),
-    Later::unless("pod", &[""]),
-    Later::value("pod-id-file"),
-    Later::value("preserve-fd"),
-    Later::value("rdt-class"),
+    Later::unless("pod", &[""]).hint(NO_PODS),
+    Later::value("pod-id-file").hint(NO_PODS),
+    Later::value("rdt-class").hint("cache classes are made by root, in /sys/fs/resctrl"),
     Later::value("requires"),
     Later::switch("rmi"),
-    Later::unless("restart", &["no", ""]),
     Later::unless("sdnotify", &["container", "ignore"]),
-    Later::unless("seccomp-policy", &["default"]),
-    Later::value("shm-size-systemd"),
-    Later::value("subgidname"),
-    Later::value("subuidname"),
-    Later::unless("systemd", &["true", "false"]),
-    Later::value("uidmap"),
+    Later::unless("seccomp-policy", &["default", ""])
+        .hint("an image does not choose its own filter; give one with --security-opt seccomp=FILE"),
+    Later::value("shm-size-systemd").hint(NO_SYSTEMD),
+    Later::value("subgidname").hint(OWN_IDS),
+    Later::value("subuidname").hint(OWN_IDS),
+    // Programs that are no systemd run the same with true and false.
+    Later::unless("systemd", &["true", "false"]).hint(NO_SYSTEMD),
+    Later::value("uidmap").hint(OWN_IDS),
 ];

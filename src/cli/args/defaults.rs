@@ -75,9 +75,7 @@ fn given(text: &Option<String>) -> Option<&str> {
 
 fn process(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) -> Result<()> {
     let args = &args.process;
-    if config.env_host == Some(true) {
-        return Err(refused("env_host"));
-    }
+    request.env_host |= config.env_host == Some(true);
     request.default_env = env::variables(&[], &config.env, &ProcessEnv).map_err(of("env"))?;
     request.init = args.init.or(config.init) == Some(true);
     request.http_proxy = request.http_proxy.or(config.http_proxy);

@@ -5,6 +5,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::super::usage;
 use super::{switch, value};
 
 /// One refused flag.
@@ -15,6 +16,8 @@ pub struct Later {
     pub takes: Takes,
     /// Values that change nothing, and pass.
     pub neutral: &'static [&'static str],
+    /// Why, or what to do instead; empty: nothing to say.
+    pub hint: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,7 @@ impl Later {
             short: None,
             takes: Takes::Value,
             neutral,
+            hint: "",
         }
     }
 
@@ -46,14 +50,8 @@ impl Later {
             short: None,
             takes: Takes::Switch,
             neutral: &[],
+            hint: "",
         }
-    }
-
-    /// A switch that is on anyway: only `--flag=false` is refused.
-    pub const fn default_on(long: &'static str) -> Self {
-        let mut flag = Self::switch(long);
-        flag.neutral = &["true"];
-        flag
     }
 
     /// A switch that never changes anything.
@@ -61,6 +59,12 @@ impl Later {
         let mut flag = Self::switch(long);
         flag.neutral = &["true", "false"];
         flag
+    }
+
+    /// Says why it is refused, or what to do instead.
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = hint;
+        self
     }
 
     pub const fn short(mut self, letter: char) -> Self {
@@ -87,24 +91,29 @@ pub fn add(mut command: Command, flags: &'static [Later]) -> Command {
 /// Refuses the first of `flags` that asks for something.
 pub fn check(matches: &ArgMatches, flags: &'static [Later]) -> Result<(), clap::Error> {
     for flag in flags {
+        let long = flag.long;
         let asked = match flag.takes {
             Takes::Switch => {
-                matches
-                    .get_one::<bool>(flag.long)
-                    .is_some_and(|on| match flag.neutral {
-                        [] => *on,
-                        neutral => !neutral.contains(&if *on { "true" } else { "false" }),
-                    })
+                let on = matches.get_one::<bool>(long).copied().unwrap_or(false);
+                let neutral = flag.neutral.contains(&"true");
+                (on && !neutral).then(|| format!("--{long}"))
             }
-            Takes::Value => matches
-                .get_many::<String>(flag.long)
-                .is_some_and(|mut given| given.any(|v| !flag.neutral.contains(&v.as_str()))),
+            Takes::Value => matches.get_many::<String>(long).and_then(|mut given| {
+                let value = given.find(|v| !flag.neutral.contains(&v.as_str()))?;
+                // Where a word passes, it is this word that does not.
+                let word = flag
+                    .neutral
+                    .iter()
+                    .any(|v| v.parse::<f64>().is_err() && !v.is_empty());
+                Some(match word {
+                    true => format!("--{long}={value}"),
+                    false => format!("--{long}"),
+                })
+            }),
         };
-        if asked {
-            return Err(super::super::usage::refuse(format!(
-                "flag --{} is not available in this version of pod",
-                flag.long
-            )));
+        if let Some(asked) = asked {
+            let message = format!("flag {asked} is not available in this version of pod");
+            return Err(usage::refuse(message, flag.hint));
         }
     }
     Ok(())

@@ -70,8 +70,6 @@ pub enum Words {
     Plain,
     /// `--ipc`: `shareable` and `none` too.
     Ipc,
-    /// `--uts`: no `ns:`.
-    Uts,
 }
 
 /// `--pid`, `--ipc`, `--uts`, `--cgroupns`
@@ -92,7 +90,7 @@ pub fn mode(text: Option<&str>, words: Words, find: FindContainer<'_>) -> Result
             find(name)
                 .map_err(|err| err.context("looking up container to share namespace with"))?,
         ),
-        Some(("ns", path)) if words != Words::Uts => NamespaceMode::Path(namespace_path(path)?),
+        Some(("ns", path)) => NamespaceMode::Path(namespace_path(path)?),
         Some(_) => return Err(unknown()),
     })
 }
@@ -206,7 +204,7 @@ mod tests {
         use NamespaceMode::{Container, Host, None as Nothing, Private};
         for (text, words, want) in [
             ("", Words::Plain, Some(Private)),
-            ("host", Words::Uts, Some(Host)),
+            ("host", Words::Plain, Some(Host)),
             ("shareable", Words::Ipc, Some(Private)),
             ("none", Words::Ipc, Some(Nothing)),
             ("none", Words::Plain, None),
@@ -215,7 +213,11 @@ mod tests {
                 Words::Plain,
                 Some(Container("abc".to_owned())),
             ),
-            ("ns:/proc/self/ns/uts", Words::Uts, None),
+            (
+                "ns:/proc/self/ns/uts",
+                Words::Plain,
+                Some(NamespaceMode::Path("/proc/self/ns/uts".into())),
+            ),
             ("nope", Words::Plain, None),
         ] {
             assert_eq!(mode(Some(text), words, &find).ok(), want, "{text}");

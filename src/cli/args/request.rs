@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::container::request::{
-    BaseHosts, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, UsernsMode,
+    BaseHosts, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, Personality,
+    UsernsMode,
 };
 use crate::container::{cdi, detach, names, signal};
 use crate::error::{Error, Kind, Result};
@@ -33,7 +34,9 @@ pub fn request(
         annotations: env::annotations(&args.annotation)?,
         cidfile: args.cidfile.clone(),
         pidfile: args.pidfile.clone(),
+        monitor_pidfile: args.conmon_pidfile.clone(),
         log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        restart: args.restart.as_deref().unwrap_or_default().parse()?,
         secrets: args
             .secret
             .iter()
@@ -68,6 +71,11 @@ pub fn request(
     if let Some(file) = &args.cidfile {
         absent(file)?;
     }
+    if request.auto_remove && !request.restart.is_no() {
+        return Err(Error::usage(
+            r#"the --rm option conflicts with --restart, when the restartPolicy is not "" and "no""#,
+        ));
+    }
     process(&args.process, &mut request)?;
     files(&args.files, &mut request)?;
     network(&args.network, &mut request, find)?;
@@ -89,6 +97,8 @@ fn absent(cidfile: &Path) -> Result<()> {
 fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
     request.entrypoint = args.entrypoint.as_deref().map(entrypoint);
     request.env = env::variables(&args.env_file, &args.env, &ProcessEnv)?;
+    request.env_host = args.env_host;
+    request.env_merge = args.env_merge.clone();
     request.unset_env = args.unsetenv.clone();
     request.unset_env_all = args.unsetenv_all;
     request.http_proxy = args.http_proxy;
@@ -99,6 +109,24 @@ fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
         .map(|user| one_line("--user", user))
         .transpose()?;
     request.group_add = lines("--group-add", &args.group_add)?;
+    if request.group_add.iter().any(|group| group == "keep-groups") {
+        if request.group_add.len() > 1 {
+            return Err(Error::usage(
+                "the '--group-add keep-groups' option is not allowed with any other --group-add options",
+            ));
+        }
+        request.group_add.clear();
+        request.keep_groups = true;
+    }
+    request.no_passwd = args.passwd == Some(false);
+    let template = |flag, text: &Option<String>| {
+        let text = text.as_deref().filter(|text| !text.is_empty());
+        text.map(|text| one_line(flag, text)).transpose()
+    };
+    request.passwd_entry = template("--passwd-entry", &args.passwd_entry)?;
+    request.group_entry = template("--group-entry", &args.group_entry)?;
+    request.host_users = lines("--hostuser", &args.hostuser)?;
+    request.personality = args.personality.as_deref().map(personality).transpose()?;
     request.workdir = args.workdir.clone().filter(|dir| !dir.is_empty());
     request.init = args.init == Some(true);
     request.stop_signal = args.stop_signal.as_deref().map(signal::parse).transpose()?;
@@ -106,18 +134,47 @@ fn process(args: &ProcessArgs, request: &mut CreateRequest) -> Result<()> {
     request.timeout = args.timeout.filter(|&seconds| seconds > 0);
     request.timezone = args.tz.as_deref().map(timezone).transpose()?.flatten();
     request.umask = args.umask.as_deref().map(umask).transpose()?;
-    request.ulimits = args
-        .ulimit
-        .iter()
-        .map(|text| security::ulimit(text))
-        .collect::<Result<_>>()?;
+    request.ulimits = security::ulimits(&args.ulimit)?;
     request.oom_score_adj = args.oom_score_adj.map(oom_score_adj).transpose()?;
     request.preserve_fds = args.preserve_fds.unwrap_or(0);
+    request.preserve_fd = preserved(request.preserve_fds, &args.preserve_fd)?;
     if let Some(keys) = &args.detach_keys {
         detach::parse_keys(keys)?;
         request.detach_keys = Some(keys.clone());
     }
     Ok(())
+}
+
+fn personality(text: &str) -> Result<Personality> {
+    match text {
+        "LINUX" => Ok(Personality::Linux),
+        "LINUX32" => Ok(Personality::Linux32),
+        _ => Err(Error::usage(format!(
+            "--personality {text:?}: it is neither LINUX nor LINUX32"
+        ))),
+    }
+}
+
+/// Both flags' descriptors must be open; those of `--preserve-fd` that the other flag does not name.
+fn preserved(count: u32, numbers: &[u32]) -> Result<Vec<u32>> {
+    let open = |number: u32| std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok();
+    let missing = |number: u32, flag: &str| {
+        Error::usage(format!(
+            "file descriptor {number} is not available - the {flag} option requires that file descriptors must be \
+             passed"
+        ))
+    };
+    if let Some(number) = (3..count.saturating_add(3)).find(|number| !open(*number)) {
+        return Err(missing(number, "preserve-fds"));
+    }
+    if let Some(number) = numbers.iter().find(|number| !open(**number)) {
+        return Err(missing(*number, "preserve-fd"));
+    }
+    let mut numbers = numbers.to_vec();
+    numbers.retain(|number| *number >= count.saturating_add(3));
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
 }
 
 /// A JSON list of words, or one word.
@@ -227,20 +284,6 @@ pub(super) fn init_program(path: &str) -> Result<PathBuf> {
     }
 }
 
-/// `--hosts-file`
-fn base_hosts(text: &str) -> Result<BaseHosts> {
-    Ok(match text {
-        "none" => BaseHosts::None,
-        "image" => BaseHosts::Image,
-        path => {
-            let whole = std::path::absolute(path)
-                .map_err(|err| Error::io(&err, format!("find hosts file {path:?}")))?;
-            std::fs::File::open(&whole).map_err(|err| Error::io(&err, format!("open {path}")))?;
-            BaseHosts::File(whole)
-        }
-    })
-}
-
 fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<'_>) -> Result<()> {
     request.network = namespaces::network(&args.network, find)?;
     for text in &args.publish {
@@ -256,8 +299,8 @@ fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<
     }
     request.no_hosts = args.no_hosts == Some(true);
     request.no_hostname = args.no_hostname;
-    let hosts_file = args.hosts_file.as_deref().filter(|file| !file.is_empty());
-    request.base_hosts = hosts_file.map(base_hosts).transpose()?;
+    let given = args.hosts_file.as_deref().filter(|file| !file.is_empty());
+    request.base_hosts = given.map(hosts_file).transpose()?;
     if request.no_hosts && request.base_hosts.is_some() {
         return Err(Error::usage(
             "--no-hosts and --hosts-file cannot be set together",
@@ -277,6 +320,20 @@ fn network(args: &NetworkArgs, request: &mut CreateRequest, find: FindContainer<
     request.dns_search = lines("--dns-search", &args.dns_search)?;
     request.dns_option = lines("--dns-option", &args.dns_option)?;
     Ok(())
+}
+
+/// `--hosts-file`
+fn hosts_file(text: &str) -> Result<BaseHosts> {
+    match text {
+        "none" => Ok(BaseHosts::None),
+        "image" => Ok(BaseHosts::Image),
+        path => {
+            let path = std::path::absolute(path)
+                .and_then(|path| std::fs::File::open(&path).map(|_| path))
+                .map_err(|err| Error::io(&err, format!("open hosts file {path:?}")))?;
+            Ok(BaseHosts::File(path))
+        }
+    }
 }
 
 fn hostname(text: &str) -> Result<String> {
@@ -328,7 +385,7 @@ fn protection(
     }
     request.pid = namespaces::mode(args.pid.as_deref(), Words::Plain, find)?;
     request.ipc = namespaces::mode(args.ipc.as_deref(), Words::Ipc, find)?;
-    request.uts = namespaces::mode(args.uts.as_deref(), Words::Uts, find)?;
+    request.uts = namespaces::mode(args.uts.as_deref(), Words::Plain, find)?;
     request.cgroupns = namespaces::mode(args.cgroupns.as_deref(), Words::Plain, find)?;
     request.userns = match &args.userns {
         Some(text) => namespaces::userns(text)?,

@@ -40,14 +40,38 @@ pub fn option(text: &str) -> Result<Option<SecurityOpt>> {
         "apparmor" => SecurityOpt::Apparmor(rest.to_owned()),
         "label" if rest == "disable" => SecurityOpt::LabelDisable,
         "label" if !Path::new("/sys/fs/selinux/enforce").exists() => return Ok(None),
-        "label" | "proc-opts" | "systempaths" => {
+        "proc-opts" => SecurityOpt::ProcOpts(proc_options(rest)?),
+        // Docker's way to say it.
+        "systempaths" if rest == "unconfined" => SecurityOpt::Unmask(vec!["ALL".to_owned()]),
+        "systempaths" => {
+            return Err(Error::usage(format!(
+                "invalid systempaths option {rest:?}, only `unconfined` is supported"
+            )));
+        }
+        "label" => {
             return Err(Error::new(
                 Kind::Unsupported,
-                format!("--security-opt {name}= is not available in this version of pod"),
-            ));
+                format!("--security-opt {name}={rest} is not available in this version of pod"),
+            )
+            .hint("labels of SELinux are not set; label=disable says so"));
         }
         _ => return Err(Error::usage(format!("invalid --security-opt 2: {text:?}"))),
     }))
+}
+
+/// What procfs takes (`Documentation/filesystems/proc.rst`, mount options).
+fn proc_options(text: &str) -> Result<Vec<String>> {
+    text.split(',')
+        .filter(|option| !option.is_empty())
+        .map(|option| match option.split_once('=') {
+            Some(("hidepid" | "gid" | "subset", value)) if !value.is_empty() => {
+                Ok(option.to_owned())
+            }
+            _ => Err(Error::usage(format!(
+                "--security-opt proc-opts={text}: {option:?} is none of hidepid=, gid=, subset="
+            ))),
+        })
+        .collect()
 }
 
 fn paths(text: &str) -> Vec<String> {
@@ -82,6 +106,52 @@ const ULIMITS: [&str; 15] = [
     "stack",
 ];
 
+/// All `--ulimit`: `host` stands for the limits of this process.
+pub fn ulimits(texts: &[String]) -> Result<Vec<Ulimit>> {
+    let mut limits: Vec<Ulimit> = Vec::new();
+    for text in texts {
+        let new = match text.as_str() {
+            "host" => of_host(),
+            text => vec![ulimit(text)?],
+        };
+        for limit in new {
+            limits.retain(|known| known.name != limit.name);
+            limits.push(limit);
+        }
+    }
+    Ok(limits)
+}
+
+fn of_host() -> Vec<Ulimit> {
+    use nix::sys::resource::{Resource as R, getrlimit};
+    let kinds = [
+        ("core", R::RLIMIT_CORE),
+        ("cpu", R::RLIMIT_CPU),
+        ("data", R::RLIMIT_DATA),
+        ("fsize", R::RLIMIT_FSIZE),
+        ("locks", R::RLIMIT_LOCKS),
+        ("memlock", R::RLIMIT_MEMLOCK),
+        ("msgqueue", R::RLIMIT_MSGQUEUE),
+        ("nice", R::RLIMIT_NICE),
+        ("nofile", R::RLIMIT_NOFILE),
+        ("nproc", R::RLIMIT_NPROC),
+        ("rss", R::RLIMIT_RSS),
+        ("rtprio", R::RLIMIT_RTPRIO),
+        ("rttime", R::RLIMIT_RTTIME),
+        ("sigpending", R::RLIMIT_SIGPENDING),
+        ("stack", R::RLIMIT_STACK),
+    ];
+    let limit = |(name, kind): (&str, R)| {
+        let (soft, hard) = getrlimit(kind).ok()?;
+        Some(Ulimit {
+            name: name.to_owned(),
+            soft,
+            hard,
+        })
+    };
+    kinds.into_iter().filter_map(limit).collect()
+}
+
 /// `NAME=SOFT[:HARD]`; `-1` is unlimited.
 pub fn ulimit(text: &str) -> Result<Ulimit> {
     let bad = |why: String| {
@@ -89,12 +159,6 @@ pub fn ulimit(text: &str) -> Result<Ulimit> {
             "ulimit option {text:?} requires name=SOFT:HARD, failed to be parsed: {why}"
         ))
     };
-    if text == "host" {
-        return Err(Error::new(
-            Kind::Unsupported,
-            "--ulimit host is not available in this version of pod",
-        ));
-    }
     let Some((name, limits)) = text.split_once('=') else {
         return Err(bad(format!("invalid ulimit argument: {text}")));
     };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
 use crate::cli::output::Printer;
@@ -32,9 +33,9 @@ pub struct CommitArgs {
     /// Comment of the image, with --format docker
     #[arg(short, long, value_name = "MESSAGE")]
     message: Option<String>,
-    /// Stop the container's processes meanwhile
-    #[arg(short, long)]
-    pause: bool,
+    /// Freeze the container meanwhile (default true where it has a cgroup of its own)
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::boolean)]
+    pause: Option<bool>,
     /// Say nothing but the image's id
     #[arg(short, long)]
     quiet: bool,

@@ -9,6 +9,7 @@ mod commit;
 mod completion;
 mod container_exists;
 mod container_prune;
+mod cp;
 mod create;
 mod diff;
 mod exec;
@@ -30,6 +31,7 @@ mod logout;
 mod logs;
 mod manifest;
 mod mount;
+mod pause;
 mod port;
 mod ps;
 mod pull;
@@ -155,6 +157,24 @@ pub const COMMANDS: &[Entry] = &[
         kill::KillArgs
     ),
     entry!(
+        ["pause", "container pause"],
+        Run,
+        "Freeze all processes of containers",
+        "CONTAINER [CONTAINER...]",
+        pause::PauseArgs
+    ),
+    Entry {
+        paths: &["unpause", "container unpause"],
+        group: Group::Run,
+        about: "Let paused containers go on",
+        operands: "CONTAINER [CONTAINER...]",
+        augment: <pause::UnpauseArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: pause::UnpauseArgs = parsed(matches)?;
+            pause::run_unpause(&args, ctx, out)
+        },
+    },
+    entry!(
         ["rename", "container rename"],
         Run,
         "Give a container another name",
@@ -202,6 +222,13 @@ pub const COMMANDS: &[Entry] = &[
         "Write a container's files as a tar",
         "CONTAINER",
         export::ExportArgs
+    ),
+    entry!(
+        ["cp", "container cp"],
+        Run,
+        "Copy files into, out of and between containers",
+        "[CONTAINER:]SOURCE [CONTAINER:]DESTINATION",
+        cp::CpArgs
     ),
     entry!(
         ["diff"],
@@ -718,7 +745,6 @@ const LATER: &[&str] = &[
     "auto-update",
     "build",
     "compose",
-    "cp",
     "events",
     "farm",
     "generate",
@@ -727,12 +753,10 @@ const LATER: &[&str] = &[
     "kube",
     "machine",
     "network",
-    "pause",
     "play",
     "pod",
     "quadlet",
     "stats",
-    "unpause",
     "update",
     "checkpoint",
     "restore",

@@ -99,7 +99,11 @@ pub fn at_once(
 pub fn is_up(container: &Container) -> bool {
     matches!(
         container.state.status,
-        Status::Running | Status::Paused | Status::Stopping | Status::Initialized
+        Status::Running
+            | Status::Paused
+            | Status::Stopping
+            | Status::Initialized
+            | Status::Restarting
     )
 }
 

@@ -82,6 +82,7 @@ fn condition(text: &str) -> Result<WaitCondition> {
         "running" => WaitCondition::Running,
         "paused" => WaitCondition::Paused,
         "stopping" => WaitCondition::Stopping,
+        "restarting" => WaitCondition::Restarting,
         "stopped" => WaitCondition::Stopped,
         "exited" => WaitCondition::Exited,
         "removing" => WaitCondition::Removing,

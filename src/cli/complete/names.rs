@@ -11,6 +11,7 @@ use super::{Answer, Files};
 /// Which containers a command can do something with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum States {
+    Paused,
     Any,
     Running,
     Resting,
@@ -53,6 +54,7 @@ pub(super) fn operand(
 fn states(entry: &Entry) -> States {
     match entry.paths[0] {
         "start" => States::Resting,
+        "unpause" => States::Paused,
         "stop" | "kill" | "exec" | "attach" | "top" | "pause" | "stats" => States::Running,
         _ => States::Any,
     }
@@ -76,12 +78,17 @@ fn containers(wanted: States, current: &str, ctx: &Context, answer: &mut Answer)
     for container in ctx.containers()?.list()?.0 {
         let runs = matches!(
             container.state.status,
-            Status::Running | Status::Paused | Status::Stopping | Status::Initialized
+            Status::Running
+                | Status::Paused
+                | Status::Stopping
+                | Status::Initialized
+                | Status::Restarting
         );
         let fits = match wanted {
             States::Any => true,
             States::Running => runs,
             States::Resting => !runs,
+            States::Paused => container.state.status == Status::Paused,
         };
         if fits {
             let image = container.record.image.as_ref();

@@ -80,7 +80,7 @@ impl Container {
             },
             "NetworkMode": network_word(&self.record.network),
             "PortBindings": port_bindings(&self.record.ports),
-            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+            "RestartPolicy": {"Name": request.restart.word(), "MaximumRetryCount": request.restart.tries()},
             "AutoRemove": request.auto_remove,
             "AutoRemoveImage": false,
             "Annotations": request.annotations,
@@ -270,6 +270,7 @@ fn security_word(opt: &SecurityOpt) -> String {
         SecurityOpt::SeccompProfile(path) => format!("seccomp={}", path.display()),
         SecurityOpt::Mask(paths) => format!("mask={}", paths.join(":")),
         SecurityOpt::Unmask(paths) => format!("unmask={}", paths.join(":")),
+        SecurityOpt::ProcOpts(options) => format!("proc-opts={}", options.join(",")),
         SecurityOpt::LabelDisable => "label=disable".to_owned(),
         SecurityOpt::Apparmor(profile) => format!("apparmor={profile}"),
     }

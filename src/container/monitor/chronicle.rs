@@ -71,6 +71,21 @@ impl Chronicle {
         }
     }
 
+    /// Tells of another run by the restart policy.
+    pub fn restarted(&mut self, record: &Record, init: SystemTime) {
+        if let Some(log) = &mut self.log {
+            log.append(&[Event::container(Action::Restart, record)]);
+        }
+        self.started(
+            record,
+            Beginning {
+                created: false,
+                attached: false,
+                init,
+            },
+        );
+    }
+
     /// Tells of the end, and of what was made of it.
     pub fn ended(&mut self, record: &Record, code: i32, died: SystemTime, removed: bool) {
         let Some(log) = &mut self.log else { return };

@@ -19,9 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Input<'a> {
     Stdin(&'a [u8]),
     StdinEnd,
-    Resize { rows: u16, cols: u16 },
+    Resize {
+        rows: u16,
+        cols: u16,
+    },
     Broken(FrameKind),
     Go,
+    /// A command wants the end; the signal that asks the program for it.
+    Stop(i32),
+    /// The record was written anew.
+    Reload,
 }
 
 #[derive(Debug)]
@@ -65,6 +72,11 @@ impl Client {
 
     pub fn is_gone(&self) -> bool {
         self.gone
+    }
+
+    /// Has asked for output.
+    pub fn is_attached(&self) -> bool {
+        self.wants.is_some_and(|wants| wants.stdout || wants.stderr)
     }
 
     /// Has bytes to send that the socket did not take.
@@ -166,6 +178,8 @@ fn input(kind: FrameKind, payload: &[u8]) -> Option<Input<'_>> {
         (FrameKind::Broken, [1]) => Input::Broken(FrameKind::Stdout),
         (FrameKind::Broken, [2]) => Input::Broken(FrameKind::Stderr),
         (FrameKind::Go, _) => Input::Go,
+        (FrameKind::Stop, payload) => Input::Stop(protocol::number(payload, 0)?),
+        (FrameKind::Reload, _) => Input::Reload,
         _ => return None,
     })
 }

@@ -4,10 +4,13 @@
 //! (`protocol`), later also to whoever connects to `$RUNROOT/<id>/attach`. It holds the container's lock from its birth
 //! to the moment everything about the end is on disk. It has no thread and executes nothing.
 
+mod again;
 mod chronicle;
 mod clients;
+mod launch;
 pub mod log;
 mod pump;
+mod timers;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, listen, recv, send,
@@ -22,26 +26,29 @@ use rustix::net::{
 };
 
 use crate::error::{Error, Kind, Result, Tried};
-use crate::net::{NetHelper, NetPlan, Netns};
-use crate::runtime::{LaunchPlan, NetReady, Running, StdioPlan, launch};
+use crate::net::NetPlan;
+use crate::runtime::StdioPlan;
 use crate::state::{self, Durable, Lock};
 use crate::sys;
 
-use super::clock;
+use super::cgroup;
 use super::end::Asked;
 use super::engine::Containers;
-use super::liveness::{boot_id, machine_id, start_time};
+use super::policy::{Restarts, RunEnded};
 use super::protocol::{self, FrameKind, Wants};
 use super::record::{Record, State, Status};
 use super::request::LogDriver;
 use super::restart::RESTARTING;
 use super::spec::Plan;
 use super::watch::{address_below, open_dir};
+use again::{Kept, Over};
 use chronicle::{Beginning, Chronicle};
 use clients::Client;
+use launch::{Launch, Launched};
 use log::LogFile;
 pub(super) use pump::{END_OF_TRANSMISSION, never_block, resize};
 use pump::{Ends, Pump};
+use timers::Due;
 
 /// Exit status of a container that `--timeout` ended (Podman's).
 const TIMED_OUT: i32 = 255;
@@ -55,7 +62,7 @@ pub(super) struct Job<'a> {
     pub plan: Plan,
     pub network: NetPlan,
     pub stdio: StdioPlan,
-    pub preserve: Vec<OwnedFd>,
+    pub preserve: Vec<Option<OwnedFd>>,
     /// Held by the cli; the monitor keeps a copy.
     pub lock: &'a Lock,
     /// Connection to the cli.
@@ -68,13 +75,12 @@ pub(super) struct Job<'a> {
 
 /// A started container, and what the monitor keeps of the start.
 struct Started {
-    running: Running,
-    helper: NetHelper,
-    state: State,
+    launched: Launched,
     starter: Client,
     listener: Option<OwnedFd>,
     log: Option<LogFile>,
     beginning: Beginning,
+    kept: Kept,
 }
 
 /// The monitor's whole life; never returns to the code of the cli it was forked from.
@@ -109,7 +115,7 @@ fn live(mut job: Job<'_>) -> Result<()> {
         }
     };
     drop(starter);
-    serve(&engine, &record, started, lock)
+    serve(&engine, record, started, lock)
 }
 
 /// Runs the program, or leaves nothing running.
@@ -120,24 +126,22 @@ fn begin(job: Job<'_>) -> Result<Started> {
     // Helpers that fork themselves away, and their leftovers, are reaped here.
     nix::sys::prctl::set_child_subreaper(true).tried(|| "become a subreaper")?;
     let inherit = matches!(job.stdio, StdioPlan::Inherit);
+    let kept = Kept::of(record, job.stdio, &job.preserve)?;
     if !inherit {
         silence_stdio()?;
     }
     let mut starter = Client::starter(job.starter, job.wanted);
     let (mut log, mut listener) = (None, None);
-    let plan = LaunchPlan {
-        spec: job.plan.spec,
-        rootfs: job.engine.rootfs(record),
-        ids: record.ids.clone(),
-        user: job.plan.user,
+    let launch = Launch {
+        engine: job.engine,
+        record,
+        plan: job.plan,
+        network: job.network,
         stdio: job.stdio,
-        seccomp: job.plan.seccomp,
-        secrets: job.plan.secrets,
         preserve: job.preserve,
-        create_cwd: record.request.workdir.is_none(),
-        init: record.request.init && !super::spec::has_own_init(record),
+        restarts: 0,
     };
-    let starting = launch::begin(plan, || {
+    let launched = launch.run(|| {
         log = open_log(job.engine, record)?;
         listener = Some(listen_below(&run_dir)?);
         await_go(&mut starter)
@@ -145,49 +149,19 @@ fn begin(job: Job<'_>) -> Result<Started> {
     let beginning = Beginning {
         created: job.fresh,
         attached: job.wanted != Wants::default(),
-        init: SystemTime::now(),
+        init: launched.made,
     };
-    let pid = starting.pid().as_raw();
-    let mut helper = job.network.start(&Netns {
-        pid,
-        userns_path: starting.userns_path(),
-        netns_path: starting.netns_path(),
-    })?;
-    let finish = || -> Result<Started> {
-        let state = running_state(pid, &helper);
-        // Before the program runs: a monitor killed from here on leaves no process nobody knows of.
-        state::save(
-            &job.engine.dir(&record.id).join("state.json"),
-            &state,
-            Durable::No,
-        )?;
-        let running = starting.finish(NetReady)?;
-        if let Some(path) = &record.request.pidfile {
-            fs::write(path, pid.to_string()).tried(|| format!("write {}", path.display()))?;
-        }
-        if inherit {
-            silence_stdio()?;
-        }
-        Ok(Started {
-            running,
-            helper: NetHelper::default(),
-            state,
-            starter,
-            listener,
-            log,
-            beginning,
-        })
-    };
-    match finish() {
-        Ok(mut started) => {
-            started.helper = helper;
-            Ok(started)
-        }
-        Err(err) => {
-            helper.stop();
-            Err(err)
-        }
+    if inherit {
+        silence_stdio()?;
     }
+    Ok(Started {
+        launched,
+        starter,
+        listener,
+        log,
+        beginning,
+        kept,
+    })
 }
 
 fn open_log(engine: &Containers, record: &Record) -> Result<Option<LogFile>> {
@@ -218,80 +192,80 @@ fn await_go(starter: &mut Client) -> Result<()> {
     Ok(())
 }
 
-fn running_state(pid: i32, helper: &NetHelper) -> State {
-    let me = std::process::id().cast_signed();
-    let helper_pid = helper.pid.unwrap_or(0);
-    State {
-        status: Status::Running,
-        pid,
-        pid_start: start_time(pid),
-        monitor_pid: me,
-        monitor_start: start_time(me),
-        boot_id: boot_id().to_owned(),
-        machine_id: machine_id().to_owned(),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        started_at: Some(clock::now()),
-        net: helper.status.clone(),
-        helper_pid,
-        helper_start: if helper_pid == 0 {
-            0
-        } else {
-            start_time(helper_pid)
-        },
-        ..State::default()
-    }
-}
-
-fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> Result<()> {
+fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) -> Result<()> {
     let Started {
-        running,
-        mut helper,
-        mut state,
+        mut launched,
         mut starter,
         listener,
         log,
         beginning,
+        kept,
     } = started;
     // Whoever is told that it runs finds the events.
-    let mut chronicle = Chronicle::begin(engine, record, beginning);
-    let running_pid = running.pid.as_raw();
-    starter.send(FrameKind::Started, &running.pid.as_raw().to_le_bytes());
-    let signals = own_signals()?;
-    let ends = Ends {
-        stdin: running.stdio.stdin,
-        stdout: running.stdio.stdout,
-        stderr: running.stdio.stderr,
-        pty: running.stdio.pty,
-    };
-    ends.never_block()?;
-    let mut pump = Pump::new(running.pid, ends, signals);
+    let mut chronicle = Chronicle::begin(engine, &record, beginning);
+    starter.send(FrameKind::Started, &launched.state.pid.to_le_bytes());
+    let mut pump = Pump::new(own_signals()?);
     pump.clients.push(starter);
-    pump.helper = state.helper_pid;
     pump.listener = listener;
     pump.log = log;
-    pump.deadline = record
-        .request
-        .timeout
-        .filter(|&t| t > 0)
-        .map(|t| Instant::now() + Duration::from_secs(t.into()));
-    pump.close_all_else(lock.as_fd(), chronicle.number())?;
-    sys::memory::trim();
-
-    let ended = pump.run();
-
-    let died = SystemTime::now();
-    let mut record = record.clone();
-    chronicle.renamed(engine, &mut record);
-    let record = &record;
-    helper.stop();
-    let code = match ended.timed_out {
-        true => TIMED_OUT,
-        false => ended.code,
-    };
+    let mut restarts = Restarts::default();
     let run_dir = engine.run_dir(&record.id);
+    let path = engine.dir(&record.id).join("state.json");
+    let (mut state, code, died) = loop {
+        let Launched {
+            stdio,
+            mut helper,
+            mut state,
+            ..
+        } = launched;
+        let pid = state.pid;
+        pump.begin(Pid::from_raw(pid), state.helper_pid, Ends::of(stdio)?);
+        let began = Instant::now();
+        if let Some(seconds) = record.request.timeout.filter(|&t| t > 0) {
+            let limit = Duration::from_secs(seconds.into());
+            pump.timers.set(Due::TimeLimit, began, limit);
+        }
+        if restarts.count == 0 {
+            pump.close_all_else(&lock, &kept, chronicle.number())?;
+        }
+        sys::memory::trim();
+
+        let ended = pump.run();
+
+        let died = SystemTime::now();
+        chronicle.renamed(engine, &mut record);
+        helper.stop();
+        if let Some(of) = state.cgroup.take() {
+            cgroup::release(&run_dir, &of);
+        }
+        let code = match ended.timed_out {
+            true => TIMED_OUT,
+            false => ended.code,
+        };
+        let asked = Asked::take(&run_dir);
+        state.stopped_by_user = pump.stop || asked.as_ref().is_some_and(Asked::wants_the_end);
+        state.end = Some(ended.end(pid, asked));
+        state.ended(code);
+        let over = Over {
+            engine,
+            record: &mut record,
+            kept: &kept,
+            state_path: &path,
+            chronicle: &mut chronicle,
+            died,
+        };
+        let run = RunEnded {
+            failed: code != 0,
+            ran: began.elapsed(),
+        };
+        match again::run_again(over, &mut pump, &mut restarts, &mut state, run) {
+            Some(next) => launched = next,
+            None => {
+                let code = state.exit_code;
+                break (state, code, died);
+            }
+        }
+    };
     pump.listener = None;
     let mut unsynced = None;
     let kept = fs::remove_file(run_dir.join(RESTARTING)).is_ok();
@@ -303,20 +277,12 @@ fn serve(engine: &Containers, record: &Record, started: Started, lock: Lock) -> 
             engine: engine.clone(),
         };
         let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
-        chronicle.ended(record, code, died, true);
+        chronicle.ended(&record, code, died, true);
     } else {
-        let asked = Asked::take(&run_dir);
-        state.stopped_by_user = asked.as_ref().is_some_and(Asked::wants_the_end);
-        state.end = Some(ended.end(running_pid, asked));
         state.status = Status::Exited;
-        state.pid = 0;
-        state.helper_pid = 0;
-        state.exit_code = code;
-        state.finished_at = Some(clock::now());
-        let path = engine.dir(&record.id).join("state.json");
         let _ = state::save(&path, &state, Durable::No); // a full disk: readers find the lock free
         let _ = fs::remove_file(run_dir.join("attach"));
-        chronicle.ended(record, code, died, false);
+        chronicle.ended(&record, code, died, false);
         drop(lock);
         unsynced = Some(path);
     }

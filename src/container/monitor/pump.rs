@@ -1,10 +1,9 @@
 //! Runs in: monitor. The poll loop: container's stdio ↔ log ↔ clients, reaping, time limit. No thread, no wait but
 //! poll(2).
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use rustix::buffer::spare_capacity;
@@ -14,13 +13,17 @@ use rustix::process::{WaitOptions, WaitStatus, wait};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::error::{Result, Tried};
+use crate::runtime::Stdio;
+use crate::state::Lock;
 use crate::sys;
 
 use super::super::end::{Asked, End, EndedBy};
 use super::super::pending;
 use super::super::protocol::FrameKind;
+use super::again::Kept;
 use super::clients::{Client, Input};
 use super::log::{LogFile, Stream};
+use super::timers::{Due, Timers};
 
 /// Bytes of input kept for a container that does not read; more stays in the clients' sockets.
 const STDIN_LIMIT: usize = 64 * 1024;
@@ -39,15 +42,22 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// The loop waits in poll(2) only.
+    pub fn of(stdio: Stdio) -> Result<Self> {
+        let ends = Self {
+            stdin: stdio.stdin,
+            stdout: stdio.stdout,
+            stderr: stdio.stderr,
+            pty: stdio.pty,
+        };
+        ends.all().try_for_each(never_block)?;
+        Ok(ends)
+    }
+
     fn all(&self) -> impl Iterator<Item = &OwnedFd> {
         [&self.stdin, &self.stdout, &self.stderr, &self.pty]
             .into_iter()
             .flatten()
-    }
-
-    /// The loop waits in poll(2) only.
-    pub fn never_block(&self) -> Result<()> {
-        self.all().try_for_each(never_block)
     }
 }
 
@@ -85,18 +95,22 @@ impl Ended {
 }
 
 pub struct Pump {
-    pub init: Pid,
+    /// The container's first process, while there is one.
+    init: Option<Pid>,
     /// Pid of the network helper; 0: there is none.
-    pub helper: i32,
-    pub ends: Ends,
+    helper: i32,
+    ends: Ends,
     pub clients: Vec<Client>,
     /// The attach socket; `None` when it could not be made.
     pub listener: Option<OwnedFd>,
     /// SIGCHLD.
     pub signals: SignalFd,
     pub log: Option<LogFile>,
-    /// `--timeout`
-    pub deadline: Option<Instant>,
+    pub timers: Timers,
+    /// A command wants the end: no further run.
+    pub stop: bool,
+    /// The record has changed.
+    pub reload: bool,
     /// What was read last.
     output: Vec<u8>,
     input: Vec<u8>,
@@ -118,16 +132,18 @@ enum Source {
 }
 
 impl Pump {
-    pub fn new(init: Pid, ends: Ends, signals: SignalFd) -> Self {
+    pub fn new(signals: SignalFd) -> Self {
         Self {
-            init,
+            init: None,
             helper: 0,
-            ends,
+            ends: Ends::default(),
             clients: Vec::new(),
             listener: None,
             signals,
             log: None,
-            deadline: None,
+            timers: Timers::default(),
+            stop: false,
+            reload: false,
             output: Vec::new(),
             input: Vec::new(),
             input_ends: false,
@@ -137,8 +153,10 @@ impl Pump {
     }
 
     /// Closes what the monitor inherited and does not use: nobody's pipe or file is kept open by it.
-    pub fn close_all_else(&self, lock: BorrowedFd<'_>, beside: Option<i32>) -> Result<()> {
-        let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_raw_fd(), self.signals.as_fd().as_raw_fd()];
+    pub fn close_all_else(&self, lock: &Lock, kept: &Kept, beside: Option<i32>) -> Result<()> {
+        let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_fd().as_raw_fd()];
+        keep.push(self.signals.as_fd().as_raw_fd());
+        keep.extend(kept.all().map(AsRawFd::as_raw_fd));
         keep.extend(self.ends.all().map(AsRawFd::as_raw_fd));
         keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
         keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
@@ -147,15 +165,26 @@ impl Pump {
         sys::fd::close_all_but(&mut keep).tried(|| "close descriptors")
     }
 
+    /// Takes over a run of the program. Input that the last one has not read is lost with it.
+    pub fn begin(&mut self, init: Pid, helper: i32, ends: Ends) {
+        self.init = Some(init);
+        (self.helper, self.helper_died) = (helper, false);
+        self.ends = ends;
+        self.input = Vec::new();
+        self.write_input();
+        // A death before SIGCHLD was blocked left no signal behind: look once without.
+        self.child_died = true;
+    }
+
     /// Serves until the container's first process has ended and its output is read.
     pub fn run(&mut self) -> Ended {
         let mut timed_out = false;
-        // A death before SIGCHLD was blocked left no signal behind: look once without.
-        self.child_died = true;
         loop {
             if std::mem::take(&mut self.child_died)
                 && let Some(status) = self.reap()
             {
+                self.init = None;
+                self.timers.cancel(Due::TimeLimit);
                 self.drain();
                 let signal = status.terminating_signal().unwrap_or(0);
                 return Ended {
@@ -167,12 +196,53 @@ impl Pump {
                 };
             }
             let now = Instant::now();
-            if self.deadline.is_some_and(|limit| now >= limit) {
-                self.deadline = None;
-                timed_out = true;
-                let _ = kill(self.init, Signal::SIGKILL);
+            while let Some(due) = self.timers.take(now) {
+                match due {
+                    Due::TimeLimit => {
+                        timed_out = true;
+                        self.signal(libc::SIGKILL);
+                    }
+                    Due::Restart => {}
+                }
             }
             self.serve_once(now);
+        }
+    }
+
+    /// Serves without a container for so long; `false`: a command wants the end.
+    pub fn rest(&mut self, pause: Duration) -> bool {
+        self.timers.set(Due::Restart, Instant::now(), pause);
+        while !self.stop {
+            let now = Instant::now();
+            if self.timers.take(now) == Some(Due::Restart) {
+                return true;
+            }
+            if std::mem::take(&mut self.child_died) {
+                self.reap();
+            }
+            self.serve_once(now);
+        }
+        self.timers.cancel(Due::Restart);
+        false
+    }
+
+    /// Tells those who look at the output that the run is over, as if it were the last.
+    pub fn dismiss(&mut self, code: i32) {
+        let attached = self
+            .clients
+            .iter_mut()
+            .filter(|client| client.is_attached());
+        attached.for_each(|client| client.send(FrameKind::Exit, &code.to_le_bytes()));
+    }
+
+    /// To the container's first process, which is ours and not reaped: its pid is no other's.
+    fn signal(&self, number: i32) {
+        let signal = rustix::process::Signal::from_named_raw(number);
+        let pid = self
+            .init
+            .and_then(|pid| rustix::process::Pid::from_raw(pid.as_raw()));
+        if let (Some(pid), Some(signal)) = (pid, signal) {
+            let _ = rustix::process::kill_process(pid, signal); // it may be dead already
         }
     }
 
@@ -272,7 +342,7 @@ impl Pump {
             .clients
             .iter()
             .filter_map(Client::deadline)
-            .chain(self.deadline)
+            .chain(self.timers.next())
             .min()?;
         let left = due.saturating_duration_since(now) + Duration::from_millis(1);
         Timespec::try_from(left).ok()
@@ -320,8 +390,11 @@ impl Pump {
             ends,
             input,
             input_ends,
+            stop,
+            reload,
             ..
         } = self;
+        let mut signal = None;
         let client = &mut clients[index];
         if events.intersects(PollFlags::OUT) {
             client.flush();
@@ -338,8 +411,16 @@ impl Pump {
                 // The container learns of it as any program does: its next write fails.
                 Input::Broken(FrameKind::Stdout) => ends.stdout = None,
                 Input::Broken(FrameKind::Stderr) => ends.stderr = None,
+                Input::Stop(number) => {
+                    *stop = true;
+                    signal = Some(number);
+                }
+                Input::Reload => *reload = true,
                 Input::Stdin(_) | Input::Broken(_) | Input::Go => {}
             });
+        }
+        if let Some(number) = signal {
+            self.signal(number);
         }
         self.write_input();
     }
@@ -416,7 +497,7 @@ impl Pump {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
                     let pid = pid.as_raw_nonzero().get();
-                    if pid == self.init.as_raw() {
+                    if self.init.is_some_and(|init| init.as_raw() == pid) {
                         found = Some(status);
                     }
                     self.helper_died |= pid == self.helper && found.is_none();

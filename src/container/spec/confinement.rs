@@ -14,7 +14,7 @@ use crate::net::NetworkMode;
 use crate::runtime::caps::{CapSet, ProcessCaps};
 use crate::runtime::seccomp::{self, Program};
 use crate::runtime::spec::{
-    default_rlimits, default_sysctls, masked_paths, readonly_paths, rlimit,
+    default_rlimits, default_sysctls, hard_limit, masked_paths, readonly_paths, rlimit,
 };
 
 pub(super) fn bounding_set(record: &Record) -> Result<CapSet> {
@@ -56,7 +56,12 @@ pub(super) fn rlimits(record: &Record) -> Result<Vec<PosixRlimit>> {
             )));
         }
         limits.retain(|l| l.typ() != kind);
-        limits.push(rlimit(kind, asked.soft, asked.hard));
+        // As Podman: no limit is the most that this user may have.
+        let most = |limit| match limit {
+            u64::MAX => hard_limit(kind),
+            limit => limit,
+        };
+        limits.push(rlimit(kind, most(asked.soft), most(asked.hard)));
     }
     Ok(limits)
 }

@@ -18,7 +18,7 @@ enum From {
     Stream(Box<dyn Read + Send>),
 }
 
-pub(super) struct ByteInput {
+pub(in crate::storage) struct ByteInput {
     from: From,
     buffer: Vec<u8>,
     start: usize,
@@ -33,7 +33,7 @@ impl ByteInput {
         Self::new(From::File(file, len, 0), HEADERS)
     }
 
-    pub(super) fn of_stream(stream: Box<dyn Read + Send>) -> Self {
+    pub(in crate::storage) fn of_stream(stream: Box<dyn Read + Send>) -> Self {
         Self::new(From::Stream(stream), STREAM)
     }
 
@@ -49,7 +49,7 @@ impl ByteInput {
     }
 
     /// Bytes from the archive's beginning to the window's.
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::storage) fn position(&self) -> u64 {
         self.position
     }
 
@@ -65,7 +65,7 @@ impl ByteInput {
     }
 
     /// Why reading stopped, unless it was the archive's end.
-    pub(super) fn failure(&self) -> Result<()> {
+    pub(in crate::storage) fn failure(&self) -> Result<()> {
         let Some(err) = &self.failure else {
             return Ok(());
         };

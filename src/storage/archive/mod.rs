@@ -6,7 +6,7 @@
 //! found in a table, links between members are followed in that table, and a directory is opened beneath itself.
 
 mod decode;
-mod input;
+pub(super) mod input;
 mod spool;
 mod target;
 mod write;

@@ -15,22 +15,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid,
-    XattrFlags, chmodat, chownat, copy_file_range, fchmod, fchown, fsetxattr, fstat, fstatvfs,
-    ftruncate, futimens, linkat, mkdirat, mknodat, openat, seek, symlinkat, utimensat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags,
+    chmodat, chownat, fchmod, fchown, fsetxattr, fstat, fstatvfs, futimens, linkat, mkdirat,
+    mknodat, openat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
+use super::content::{BUFFER, Content};
 use super::owners::Owners;
 use super::tar::{Attributes, Marks, is_opaque, mtime};
 use super::walk::{Descent, Found, Visit, What, failed, open_dir};
 use super::{Left, Leftovers};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::storage::unpack::Limits;
-
-/// Bytes copied by one call.
-const AT_ONCE: usize = 64 << 20;
-const BUFFER: usize = 1 << 20;
 
 pub(super) struct Copier {
     /// The new tree, and where in it we are.
@@ -42,8 +39,7 @@ pub(super) struct Copier {
     marks: Marks,
     /// First name of files that have several.
     links: HashMap<(u64, u64), Vec<u8>>,
-    /// The kernel copies between these file systems.
-    by_kernel: bool,
+    content: Content,
     reserve: u64,
     left: Leftovers,
 }
@@ -71,7 +67,7 @@ impl Copier {
             owners_file: None,
             marks,
             links: HashMap::new(),
-            by_kernel: true,
+            content: Content::default(),
             reserve: Limits::default().reserve,
             left: Leftovers::default(),
         })
@@ -192,74 +188,12 @@ impl Copier {
     }
 
     fn content(&mut self, from: &OwnedFd, to: &OwnedFd, stat: &Stat, path: &[u8]) -> Result<()> {
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let tried = |errno| failed("copy", path, errno);
-        if size > BUFFER as u64 {
+        if stat.st_size > BUFFER as i64 {
             self.check_space(to, path)?;
         }
-        let allocated = u64::try_from(stat.st_blocks)
-            .unwrap_or(0)
-            .saturating_mul(512);
-        let mut at = 0;
-        while at < size {
-            let mut end = size;
-            if allocated < size {
-                at = match seek(from, SeekFrom::Data(at)) {
-                    Ok(data) => data,
-                    Err(Errno::NXIO) => break, // only a hole follows
-                    Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
-                    Err(errno) => return Err(tried(errno)),
-                };
-                end = seek(from, SeekFrom::Hole(at)).map_or(size, |hole| hole.min(size));
-            }
-            let copied = self.range(from, to, at, end.max(at)).map_err(tried)?;
-            if copied < end.saturating_sub(at) {
-                break; // it became shorter meanwhile
-            }
-            at = end.max(at);
-        }
-        ftruncate(to, size).map_err(tried)
-    }
-
-    /// Copies `start..end` and returns how much there was.
-    fn range(&mut self, from: &OwnedFd, to: &OwnedFd, start: u64, end: u64) -> Result<u64, Errno> {
-        let mut at = start;
-        let mut buffer = Vec::new();
-        while at < end {
-            let want = usize::try_from(end - at).unwrap_or(AT_ONCE).min(AT_ONCE);
-            if self.by_kernel {
-                let (mut off_in, mut off_out) = (at, at);
-                match copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), want) {
-                    Ok(0) => break,
-                    Ok(got) => at += got as u64,
-                    Err(Errno::INTR) => {}
-                    // Between two file systems, or one that cannot.
-                    Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
-                        self.by_kernel = false;
-                    }
-                    Err(errno) => return Err(errno),
-                }
-                continue;
-            }
-            buffer.resize(want.min(BUFFER), 0);
-            let got = match rustix::io::pread(from, &mut buffer[..], at) {
-                Err(Errno::INTR) => continue,
-                Ok(0) => break,
-                got => got?,
-            };
-            let mut rest = &buffer[..got];
-            while !rest.is_empty() {
-                match rustix::io::pwrite(to, rest, at) {
-                    Err(Errno::INTR) => {}
-                    done => {
-                        let done = done?;
-                        at += done as u64;
-                        rest = &rest[done..];
-                    }
-                }
-            }
-        }
-        Ok(at - start)
+        self.content
+            .copy(from.as_fd(), to.as_fd(), stat)
+            .map_err(|errno| failed("copy", path, errno))
     }
 
     /// A disk that is full to the last byte is hard to free again: stop a little earlier.
@@ -367,16 +301,16 @@ impl Visit for Copier {
     }
 }
 
-const DIR: OFlags = OFlags::RDONLY
+pub(in crate::storage) const DIR: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-fn last(path: &[u8]) -> &[u8] {
+pub(in crate::storage) fn last(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
-fn times(stat: &Stat) -> Timestamps {
+pub(in crate::storage) fn times(stat: &Stat) -> Timestamps {
     let (seconds, nanos) = mtime(stat);
     let time = Timespec {
         tv_sec: seconds,

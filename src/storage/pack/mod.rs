@@ -8,13 +8,14 @@
 //! may change it meanwhile.
 
 mod changes;
-mod copy;
+mod content;
+pub(super) mod copy;
 pub(super) mod header;
 mod merged;
-mod owners;
-mod sink;
-mod tar;
-mod walk;
+pub(super) mod owners;
+pub(super) mod sink;
+pub(super) mod tar;
+pub(super) mod walk;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use owners::{Kept, Owners, Shift};
 use tar::{Marks, TarWriter};
 
 pub use changes::{Change, ChangeKind, changes_between, changes_of};
+pub(super) use content::Content;
 pub use merged::{Writable, mount_on, open as open_merged};
 
 /// Version of the form that [`layer_tar`] writes. A layer says which one its diff id is of.

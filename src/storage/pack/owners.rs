@@ -18,16 +18,22 @@ use crate::userns::map::{Extent, IdMaps};
 /// What ids without a number in the container are shown as, there and here.
 const OVERFLOW: u32 = 65534;
 
-pub(super) enum Owners {
+pub(in crate::storage) enum Owners {
     Files(Shift),
     /// Written by a container of other maps: what it copied up has the ids of the layers, what it made its own.
     Shifted(Shift, OwnedFd),
     Kept(Kept),
+    /// The same for all.
+    One(u32, u32),
 }
 
 impl Owners {
     /// Of the files of layers, and of what the container `ids` wrote to `upper`.
-    pub(super) fn of_files(here: &IdMaps, ids: &IdMaps, upper: Option<&Path>) -> Result<Self> {
+    pub(in crate::storage) fn of_files(
+        here: &IdMaps,
+        ids: &IdMaps,
+        upper: Option<&Path>,
+    ) -> Result<Self> {
         let shift = Shift::between(here, ids);
         Ok(match (upper, &shift.maps) {
             (Some(upper), Some(_)) => Self::Shifted(shift, open_tree(upper)?),
@@ -35,13 +41,14 @@ impl Owners {
         })
     }
 
-    pub(super) fn are_kept(&self) -> bool {
+    pub(in crate::storage) fn are_kept(&self) -> bool {
         matches!(self, Self::Kept(_))
     }
 
-    pub(super) fn of(&self, found: &Found<'_>, stat: &Stat) -> Result<(u32, u32)> {
+    pub(in crate::storage) fn of(&self, found: &Found<'_>, stat: &Stat) -> Result<(u32, u32)> {
         match self {
             Self::Files(shift) => Ok(shift.apply(stat.st_uid, stat.st_gid)),
+            Self::One(uid, gid) => Ok((*uid, *gid)),
             Self::Shifted(shift, upper) => is_own(upper.as_fd(), found.path, stat)
                 .map(|own| match own {
                     true => shift.apply(stat.st_uid, stat.st_gid),
@@ -57,7 +64,11 @@ impl Owners {
 
 impl Owners {
     /// The attributes of a file that travel, see [`super::tar::xattrs`], as its owners' namespace sees them.
-    pub(super) fn attributes(&self, file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
+    pub(in crate::storage) fn attributes(
+        &self,
+        file: BorrowedFd<'_>,
+        path: &[u8],
+    ) -> Result<Attributes> {
         let mut found = xattrs(file, path)?;
         if let Self::Shifted(shift, _) = self
             && let Some((_, value)) = found
@@ -72,24 +83,24 @@ impl Owners {
 
 /// From ids as this process sees them to those that a container with other maps sees.
 #[derive(Debug, Clone)]
-pub(super) struct Shift {
+pub(in crate::storage) struct Shift {
     /// Here, and there. `None`: the same.
     maps: Option<(IdMaps, IdMaps)>,
 }
 
 impl Shift {
-    pub(super) fn none() -> Self {
+    pub(in crate::storage) fn none() -> Self {
         Self { maps: None }
     }
 
-    pub(super) fn between(here: &IdMaps, there: &IdMaps) -> Self {
+    pub(in crate::storage) fn between(here: &IdMaps, there: &IdMaps) -> Self {
         let same = here.uids == there.uids && here.gids == there.gids;
         Self {
             maps: (!same).then(|| (here.clone(), there.clone())),
         }
     }
 
-    pub(super) fn apply(&self, uid: u32, gid: u32) -> (u32, u32) {
+    pub(in crate::storage) fn apply(&self, uid: u32, gid: u32) -> (u32, u32) {
         let Some((here, there)) = &self.maps else {
             return (uid, gid);
         };
@@ -130,7 +141,7 @@ fn moved(here: &[Extent], there: &[Extent], id: u32) -> u32 {
 }
 
 /// Owners recorded when layers were unpacked with one id (`layers/<id>/owners`).
-pub(super) struct Kept {
+pub(in crate::storage) struct Kept {
     /// Written by a container: what it copied up keeps its owner, what it made is root's.
     upper: Option<OwnedFd>,
     /// Uppermost first.
@@ -150,7 +161,7 @@ const IN_TREE: ResolveFlags = ResolveFlags::BENEATH
 
 impl Kept {
     /// `trees`: directories `layers/<id>/tree`, uppermost first.
-    pub(super) fn load<'a>(
+    pub(in crate::storage) fn load<'a>(
         upper: Option<&Path>,
         trees: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self> {

@@ -14,7 +14,7 @@ use crate::state::digest::{Algorithm, Digest, Hasher};
 const AHEAD: usize = 4;
 
 /// Hashes what is written while the next part is read.
-pub(super) struct Hashing {
+pub(in crate::storage) struct Hashing {
     full: Option<SyncSender<Vec<u8>>>,
     empty: Receiver<Vec<u8>>,
     thread: Option<JoinHandle<Digest>>,
@@ -22,7 +22,7 @@ pub(super) struct Hashing {
 }
 
 impl Hashing {
-    pub(super) fn new() -> Self {
+    pub(in crate::storage) fn new() -> Self {
         let (full, todo) = sync_channel::<Vec<u8>>(AHEAD);
         let (done, empty): (Sender<Vec<u8>>, _) = channel();
         let thread = std::thread::spawn(move || {
@@ -42,7 +42,7 @@ impl Hashing {
         }
     }
 
-    pub(super) fn digest(&self) -> Result<Digest> {
+    pub(in crate::storage) fn digest(&self) -> Result<Digest> {
         self.digest.ok_or_else(stopped)
     }
 }
@@ -70,12 +70,12 @@ impl Sink for Hashing {
 }
 
 /// Writes to a file or pipe.
-pub(super) struct ToFile {
+pub(in crate::storage) struct ToFile {
     file: OwnedFd,
 }
 
 impl ToFile {
-    pub(super) fn new(file: OwnedFd) -> Self {
+    pub(in crate::storage) fn new(file: OwnedFd) -> Self {
         Self { file }
     }
 }

@@ -15,17 +15,17 @@ use crate::error::Result;
 
 /// Bytes handed on at a time, and what buffers hold: a header more.
 const CHUNK: usize = 512 << 10;
-pub(super) const BUFFER: usize = CHUNK + 64 * BLOCK;
+pub(in crate::storage) const BUFFER: usize = CHUNK + 64 * BLOCK;
 /// What an xattr may hold (`XATTR_SIZE_MAX`).
 const XATTR_MAX: usize = 64 << 10;
 
 const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
 
 /// Names and values.
-pub(super) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+pub(in crate::storage) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Where the bytes of a tar go.
-pub(super) trait Sink {
+pub(in crate::storage) trait Sink {
     /// Takes the bytes and gives back an empty buffer, which may be the same.
     fn take(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>>;
 
@@ -35,7 +35,7 @@ pub(super) trait Sink {
 
 /// What overlay's marks for removed names become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Marks {
+pub(in crate::storage) enum Marks {
     /// `.wh.NAME` and `.wh..wh..opq` (image-spec `layer.md`, Whiteouts).
     Whiteouts,
     /// Nothing: the tree stands alone.
@@ -43,10 +43,14 @@ pub(super) enum Marks {
 }
 
 /// Writes every name of a walk.
-pub(super) struct TarWriter<'a> {
+pub(in crate::storage) struct TarWriter<'a> {
     sink: &'a mut dyn Sink,
     owners: Owners,
     marks: Marks,
+    /// What the root is called in the tar; empty: what is in it stands alone. `None`: a layer.
+    called: Option<Vec<u8>>,
+    /// Names directly in the root that stay out.
+    excluded: &'static [&'static [u8]],
     buffer: Vec<u8>,
     /// First name of files that have several.
     links: HashMap<(u64, u64), Vec<u8>>,
@@ -55,11 +59,13 @@ pub(super) struct TarWriter<'a> {
 }
 
 impl<'a> TarWriter<'a> {
-    pub(super) fn new(sink: &'a mut dyn Sink, owners: Owners, marks: Marks) -> Self {
+    pub(in crate::storage) fn new(sink: &'a mut dyn Sink, owners: Owners, marks: Marks) -> Self {
         Self {
             sink,
             owners,
             marks,
+            called: None,
+            excluded: &[],
             buffer: Vec::with_capacity(BUFFER),
             links: HashMap::new(),
             written: 0,
@@ -67,7 +73,52 @@ impl<'a> TarWriter<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Packed> {
+    /// Puts everything below the directory `name`, less `excluded`.
+    pub(in crate::storage) fn called(
+        mut self,
+        name: &[u8],
+        excluded: &'static [&'static [u8]],
+    ) -> Self {
+        self.called = Some(name.to_vec());
+        self.excluded = excluded;
+        self
+    }
+
+    /// A name of the tree as the tar has it.
+    fn path_of(&self, path: &[u8]) -> Vec<u8> {
+        match self.called.as_deref() {
+            None | Some(b"") => path.to_vec(),
+            Some(name) if path.is_empty() => name.to_vec(),
+            Some(name) => [name, b"/", path].concat(),
+        }
+    }
+
+    /// A file that stands alone.
+    pub(in crate::storage) fn lone_file(
+        &mut self,
+        name: &[u8],
+        file: &OwnedFd,
+        stat: &Stat,
+        owner: (u32, u32),
+    ) -> Result<()> {
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let xattrs = xattrs(file.as_fd(), name)?;
+        self.header(&Header {
+            path: name,
+            kind: b'0',
+            link: b"",
+            mode: stat.st_mode,
+            uid: owner.0,
+            gid: owner.1,
+            size,
+            mtime: mtime(stat),
+            device: (0, 0),
+            xattrs: &xattrs,
+        })?;
+        self.content(file, size, name)
+    }
+
+    pub(in crate::storage) fn finish(mut self) -> Result<Packed> {
         end(&mut self.buffer);
         self.hand_on()?;
         self.sink.finish()?;
@@ -137,16 +188,19 @@ impl<'a> TarWriter<'a> {
     fn directory(&mut self, found: &Found<'_>, dir: BorrowedFd<'_>) -> Result<()> {
         let (uid, gid) = self.owners.of(found, &found.stat)?;
         let xattrs = self.owners.attributes(dir, found.path)?;
-        let usual = (found.stat.st_mode & 0o7777, uid, gid) == (0o755, 0, 0) && xattrs.is_empty();
+        let usual = match self.called.as_deref() {
+            Some(name) => name.is_empty(),
+            None => (found.stat.st_mode & 0o7777, uid, gid) == (0o755, 0, 0) && xattrs.is_empty(),
+        };
         // Of the root only what is not as everybody makes it: its times are those of a mount, not of an image.
         if !found.path.is_empty() || !usual {
-            let mut path = match found.path {
-                b"" => b".".to_vec(),
-                path => path.to_vec(),
+            let mut path = match self.path_of(found.path) {
+                path if path.is_empty() => b".".to_vec(),
+                path => path,
             };
             path.push(b'/');
             let mtime = match found.path {
-                b"" => (0, 0),
+                b"" if self.called.is_none() => (0, 0),
                 _ => mtime(&found.stat),
             };
             self.header(&Header {
@@ -179,7 +233,7 @@ impl<'a> TarWriter<'a> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let xattrs = self.owners.attributes(file.as_fd(), found.path)?;
         self.header(&Header {
-            path: found.path,
+            path: &self.path_of(found.path),
             kind: b'0',
             link: b"",
             mode: stat.st_mode,
@@ -205,9 +259,9 @@ impl<'a> TarWriter<'a> {
         };
         let (uid, gid) = self.owners.of(found, stat)?;
         self.header(&Header {
-            path: found.path,
+            path: &self.path_of(found.path),
             kind: b'1',
-            link: &first,
+            link: &self.path_of(&first),
             mode: stat.st_mode,
             uid,
             gid,
@@ -232,7 +286,7 @@ impl<'a> TarWriter<'a> {
             _ => (0, 0),
         };
         self.header(&Header {
-            path: found.path,
+            path: &self.path_of(found.path),
             kind,
             link,
             mode: found.stat.st_mode,
@@ -247,6 +301,10 @@ impl<'a> TarWriter<'a> {
 }
 
 impl Visit for TarWriter<'_> {
+    fn skips(&mut self, path: &[u8]) -> bool {
+        self.excluded.contains(&path)
+    }
+
     fn enter(&mut self, found: &Found<'_>) -> Result<()> {
         match &found.what {
             What::Directory(dir) => self.directory(found, *dir),
@@ -271,14 +329,14 @@ impl Visit for TarWriter<'_> {
     }
 }
 
-pub(super) fn mtime(stat: &Stat) -> (i64, u32) {
+pub(in crate::storage) fn mtime(stat: &Stat) -> (i64, u32) {
     (
         stat.st_mtime,
         u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
     )
 }
 
-pub(super) fn is_opaque(dir: BorrowedFd<'_>, path: &[u8]) -> Result<bool> {
+pub(in crate::storage) fn is_opaque(dir: BorrowedFd<'_>, path: &[u8]) -> Result<bool> {
     let mut value = [0u8; 8];
     match fgetxattr(dir, OPAQUE, &mut value[..]) {
         Ok(len) => Ok(&value[..len] == b"y"),
@@ -288,7 +346,7 @@ pub(super) fn is_opaque(dir: BorrowedFd<'_>, path: &[u8]) -> Result<bool> {
 }
 
 /// The attributes that travel with an image: `user.*` but overlay's own, and capabilities. Sorted by name.
-pub(super) fn xattrs(file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
+pub(in crate::storage) fn xattrs(file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
     let tried = |errno| failed("read the attributes of", path, errno);
     let mut list = vec![0u8; 1024];
     let len = loop {
@@ -319,7 +377,7 @@ pub(super) fn xattrs(file: BorrowedFd<'_>, path: &[u8]) -> Result<Attributes> {
     Ok(found)
 }
 
-pub(super) fn is_kept(xattr: &[u8]) -> bool {
+pub(in crate::storage) fn is_kept(xattr: &[u8]) -> bool {
     xattr == b"security.capability"
         || (xattr.starts_with(b"user.") && !xattr.starts_with(b"user.overlay."))
 }

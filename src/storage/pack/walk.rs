@@ -17,7 +17,7 @@ const MAX_OPEN: usize = 64;
 const TRIES: usize = 16;
 
 /// One name on the way.
-pub(super) struct Found<'a> {
+pub(in crate::storage) struct Found<'a> {
     /// From the root, without a leading slash; empty for the root itself.
     pub path: &'a [u8],
     pub what: What<'a>,
@@ -26,7 +26,7 @@ pub(super) struct Found<'a> {
 }
 
 /// What is there.
-pub(super) enum What<'a> {
+pub(in crate::storage) enum What<'a> {
     Directory(BorrowedFd<'a>),
     /// Opened on demand, see [`Found::open`].
     File,
@@ -39,8 +39,18 @@ pub(super) enum What<'a> {
 }
 
 /// Told of every name, a directory before what is in it and again after that.
-pub(super) trait Visit {
+pub(in crate::storage) trait Visit {
     fn enter(&mut self, found: &Found<'_>) -> Result<()>;
+
+    /// Tells whether a name, and all below it, is passed over without a look.
+    fn skips(&mut self, _path: &[u8]) -> bool {
+        false
+    }
+
+    /// Tells whether a directory, and all in it, is passed over.
+    fn prunes(&mut self, _directory: &Found<'_>) -> bool {
+        false
+    }
 
     fn leave(&mut self, _directory: &Found<'_>) -> Result<()> {
         Ok(())
@@ -49,7 +59,7 @@ pub(super) trait Visit {
 
 impl Found<'_> {
     /// Opens a regular file and looks at it again; `None` when it is none any more.
-    pub(super) fn open(&self) -> Result<Option<(OwnedFd, Stat)>> {
+    pub(in crate::storage) fn open(&self) -> Result<Option<(OwnedFd, Stat)>> {
         let Some((dir, name)) = self.at else {
             return Ok(None);
         };
@@ -70,7 +80,7 @@ impl Found<'_> {
 }
 
 /// Walks everything below `root`, the names of a directory in the order of their bytes.
-pub(super) fn walk(root: OwnedFd, visit: &mut dyn Visit) -> Result<()> {
+pub(in crate::storage) fn walk(root: OwnedFd, visit: &mut dyn Visit) -> Result<()> {
     let stat = fstat(&root).map_err(|errno| failed("look at", b"", errno))?;
     let mut down = Descent::new(root, &stat);
     visit.enter(&Found {
@@ -106,18 +116,25 @@ pub(super) fn walk(root: OwnedFd, visit: &mut dyn Visit) -> Result<()> {
             path.push(b'/');
         }
         path.extend_from_slice(name.to_bytes());
+        if visit.skips(&path) {
+            continue;
+        }
         let Some(seen) = look(down.top(), &name, &path)? else {
             continue;
         };
         match seen {
             Seen::Directory(fd, stat) => {
-                let inside = names(fd.as_fd(), &path)?;
-                visit.enter(&Found {
+                let found = Found {
                     path: &path,
                     what: What::Directory(fd.as_fd()),
                     stat,
                     at: None,
-                })?;
+                };
+                if visit.prunes(&found) {
+                    continue;
+                }
+                let inside = names(fd.as_fd(), &path)?;
+                visit.enter(&found)?;
                 down.down(fd, &stat);
                 levels.push(Level {
                     names: inside,
@@ -196,7 +213,7 @@ fn names(dir: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<CString>> {
 }
 
 /// Open directories from a root down to where we are.
-pub(super) struct Descent {
+pub(in crate::storage) struct Descent {
     levels: Vec<Open>,
 }
 
@@ -207,7 +224,7 @@ struct Open {
 }
 
 impl Descent {
-    pub(super) fn new(root: OwnedFd, stat: &Stat) -> Self {
+    pub(in crate::storage) fn new(root: OwnedFd, stat: &Stat) -> Self {
         Self {
             levels: vec![Open {
                 fd: Some(root),
@@ -216,13 +233,13 @@ impl Descent {
         }
     }
 
-    pub(super) fn top(&self) -> BorrowedFd<'_> {
+    pub(in crate::storage) fn top(&self) -> BorrowedFd<'_> {
         let top = self.levels.last().and_then(|level| level.fd.as_ref());
         top.expect("the root is never left, and the uppermost directory is always open")
             .as_fd()
     }
 
-    pub(super) fn down(&mut self, fd: OwnedFd, stat: &Stat) {
+    pub(in crate::storage) fn down(&mut self, fd: OwnedFd, stat: &Stat) {
         self.levels.push(Open {
             fd: Some(fd),
             identity: identity(stat),
@@ -233,7 +250,7 @@ impl Descent {
     }
 
     /// Leaves the uppermost directory. `ESTALE`: somebody moved it, so its parent is another one now.
-    pub(super) fn up(&mut self) -> Result<(), Errno> {
+    pub(in crate::storage) fn up(&mut self) -> Result<(), Errno> {
         let left = self.levels.pop();
         let Some(top) = self.levels.last_mut() else {
             return Ok(());
@@ -253,17 +270,17 @@ fn identity(stat: &Stat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
 
-pub(super) fn is(stat: &Stat, kind: FileType) -> bool {
+pub(in crate::storage) fn is(stat: &Stat, kind: FileType) -> bool {
     FileType::from_raw_mode(stat.st_mode) == kind
 }
 
-pub(super) fn open_dir(at: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+pub(in crate::storage) fn open_dir(at: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(at, name, flags, Mode::empty())
 }
 
 /// Words the failure of a call on a name of the tree.
-pub(super) fn failed(step: &str, path: &[u8], errno: Errno) -> Error {
+pub(in crate::storage) fn failed(step: &str, path: &[u8], errno: Errno) -> Error {
     let shown = match path {
         b"" => "/".into(),
         path => String::from_utf8_lossy(path),

@@ -23,33 +23,33 @@ const CACHE: usize = 24;
 /// As the kernel's own limit of links followed for one name.
 const MAX_LINKS: usize = 40;
 
-pub(super) struct Tree {
+pub(in crate::storage) struct Tree {
     root: Rc<OwnedFd>,
     /// Most recently used last.
     cache: Vec<(Vec<u8>, Rc<OwnedFd>)>,
     /// Directories made because a member's parents were not in the archive.
-    pub(super) implied: u64,
+    pub(in crate::storage) implied: u64,
 }
 
 /// A place in the tree: the directory, and the one name in it.
-pub(super) struct Place {
-    pub(super) dir: Rc<OwnedFd>,
-    pub(super) name: CString,
+pub(in crate::storage) struct Place {
+    pub(in crate::storage) dir: Rc<OwnedFd>,
+    pub(in crate::storage) name: CString,
 }
 
 impl Place {
-    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+    pub(in crate::storage) fn dir(&self) -> BorrowedFd<'_> {
         (*self.dir).as_fd()
     }
 
     /// What is there now, itself and not what it links to.
-    pub(super) fn stat(&self) -> Result<Stat, Errno> {
+    pub(in crate::storage) fn stat(&self) -> Result<Stat, Errno> {
         statat(self.dir(), &self.name, AtFlags::SYMLINK_NOFOLLOW)
     }
 }
 
 impl Tree {
-    pub(super) fn open(root: &Path) -> Result<Self, Errno> {
+    pub(in crate::storage) fn open(root: &Path) -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self {
             root: Rc::new(openat(CWD, root, flags, Mode::empty())?),
@@ -58,12 +58,21 @@ impl Tree {
         })
     }
 
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
+    /// Of a directory that is open already.
+    pub(in crate::storage) fn of(root: OwnedFd) -> Self {
+        Self {
+            root: Rc::new(root),
+            cache: Vec::new(),
+            implied: 0,
+        }
+    }
+
+    pub(in crate::storage) fn root(&self) -> BorrowedFd<'_> {
         (*self.root).as_fd()
     }
 
     /// Finds the directory of `path` (clean, see [`clean`]), making it if it is missing, and splits off the last name.
-    pub(super) fn place(&mut self, path: &[u8]) -> Result<Place, Errno> {
+    pub(in crate::storage) fn place(&mut self, path: &[u8]) -> Result<Place, Errno> {
         let (dir, name) = split(path);
         Ok(Place {
             dir: self.dir(dir)?,
@@ -72,7 +81,7 @@ impl Tree {
     }
 
     /// As [`Tree::place`], but makes nothing.
-    pub(super) fn existing(&mut self, path: &[u8]) -> Result<Place, Errno> {
+    pub(in crate::storage) fn existing(&mut self, path: &[u8]) -> Result<Place, Errno> {
         let (dir, name) = split(path);
         let dir = match self.cached(dir) {
             Some(dir) => dir,
@@ -83,12 +92,12 @@ impl Tree {
     }
 
     /// Forgets open directories: something was replaced, so a name may lead elsewhere now.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::storage) fn forget(&mut self) {
         self.cache.clear();
     }
 
     /// Removes whatever is at `place`, a directory with all that is in it.
-    pub(super) fn clear(&mut self, place: &Place) -> Result<(), Errno> {
+    pub(in crate::storage) fn clear(&mut self, place: &Place) -> Result<(), Errno> {
         self.forget();
         match unlinkat(place.dir(), &place.name, AtFlags::empty()) {
             Err(Errno::ISDIR) => remove::remove_dir_at(place.dir(), &place.name),
@@ -98,7 +107,7 @@ impl Tree {
     }
 
     /// A directory for use with `*at` calls; made with its parents if it is missing.
-    pub(super) fn dir(&mut self, path: &[u8]) -> Result<Rc<OwnedFd>, Errno> {
+    pub(in crate::storage) fn dir(&mut self, path: &[u8]) -> Result<Rc<OwnedFd>, Errno> {
         if let Some(dir) = self.cached(path) {
             return Ok(dir);
         }
@@ -232,7 +241,7 @@ pub(in crate::storage) fn clean(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Tells whether this is overlay's mark for a removed file: a character device 0:0.
-pub(super) fn is_whiteout(stat: &Stat) -> bool {
+pub(in crate::storage) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 

@@ -37,7 +37,7 @@ pub(super) fn apply(
             &flags.uts,
             &config.utsns,
             &mut request.uts,
-            Words::Uts,
+            Words::Plain,
         ),
         (
             "cgroupns",

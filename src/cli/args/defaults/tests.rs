@@ -271,10 +271,6 @@ fn networks_and_name_servers() {
 fn what_cannot_be_kept_names_its_key() {
     for (line, want) in [
         (
-            "env_host = true",
-            "use env_host of containers.conf: it is not available in this version of pod",
-        ),
-        (
             "log_driver = \"journald\"",
             "use log_driver of containers.conf: --log-driver journald is not available in this version of pod",
         ),

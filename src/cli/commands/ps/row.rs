@@ -136,7 +136,7 @@ impl Row {
             pod: String::new(),
             pod_name: String::new(),
             ports: port_list(container),
-            restarts: 0,
+            restarts: state.restart_count,
             size,
             started_at: unix(state.started_at.as_deref()),
             state: state_word(state.status),
@@ -268,6 +268,10 @@ fn status(container: &Container, now: SystemTime) -> String {
         Status::Initialized => "Initialized".to_owned(),
         Status::Paused => "Paused".to_owned(),
         Status::Stopping => "Stopping".to_owned(),
+        Status::Restarting => match since(state.finished_at.as_deref()) {
+            Some(end) => format!("Restarting ({}) {}", state.exit_code, human::ago(end, now)),
+            None => format!("Restarting ({})", state.exit_code),
+        },
     }
 }
 
