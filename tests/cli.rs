@@ -60,7 +60,7 @@ fn mistakes_are_told_as_podman_does() {
                 .to_owned()
                 + &see("run"),
         ),
-        ("run --memory 1g x", "flag --memory is not available in this version of pod".to_owned()),
+        ("run --oom-kill-disable x", "flag --oom-kill-disable is not available in this version of pod".to_owned()),
         ("--remote ps", "flag --remote is not available in this version of pod".to_owned()),
         ("pause x", "command `pod pause` is not available in this version of pod".to_owned()),
         ("run -v a:b x", "invalid container path \"b\", must be an absolute path".to_owned()),

@@ -53,6 +53,17 @@ impl Group {
         Ok(())
     }
 
+    /// Makes a group that is there for others below it. One that exists is fine.
+    pub fn make_plain(&self) -> Result<()> {
+        match fs::create_dir(&self.path) {
+            Err(err) if err.kind() != ErrorKind::AlreadyExists => Err(Error::io(
+                &err,
+                format!("make cgroup {}", self.path.display()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The group every process of the container is in.
     pub fn leaf(&self) -> PathBuf {
         self.path.join(LEAF)

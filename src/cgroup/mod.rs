@@ -8,9 +8,11 @@
 //! no groups for us: [`Tree::find`] answers `None` at the price of one to three system calls.
 
 mod group;
+mod limits;
 mod tree;
 
 pub use group::Group;
+pub use limits::{DEFAULT_PERIOD, DEFAULT_PIDS, DeviceKind, DeviceLimit, Limits, quota_of_cpus};
 pub use tree::{Controller, NO_TREE_REMEDY, Tree, no_tree};
 
 /// Where cgroup v2 is mounted on every host that has it alone.

@@ -113,6 +113,27 @@ impl Tree {
         })
     }
 
+    /// Gives groups below all there is.
+    pub fn enable_all(&self) -> Result<()> {
+        self.enable(&self.controllers())
+    }
+
+    /// Moves processes of ours out of this group, so that groups below it can have its controllers. Without any
+    /// controller there is no need.
+    pub fn step_aside(&self, pids: &[i32]) -> Result<()> {
+        if !self.busy || listed(&self.path.join("cgroup.controllers")).is_empty() {
+            return Ok(());
+        }
+        let aside = self.path.join("supervisor");
+        let _ = fs::create_dir(&aside); // another container's may be there
+        let file = aside.join("cgroup.procs");
+        for pid in pids {
+            write(&file, &pid.to_string())
+                .tried(|| format!("move process {pid} to {}", aside.display()))?;
+        }
+        Ok(())
+    }
+
     /// Why `controller` cannot be had, and what to do.
     pub fn lacks(&self, controller: Controller, flag: &str) -> Error {
         lacking(controller, flag).hint(self.remedy_for(controller))

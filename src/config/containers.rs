@@ -48,8 +48,7 @@ pub struct Containers {
     pub no_hosts: Option<bool>,
     pub oom_score_adj: Option<i64>,
     pub pidns: Option<String>,
-    /// A default that holds only where the pids controller is; containers of this version stay in the caller's
-    /// cgroup, so it is nowhere.
+    /// A default that holds only where the pids controller is.
     pub pids_limit: Option<i64>,
     pub privileged: Option<bool>,
     pub read_only: Option<bool>,

@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup::{Group, Tree};
-use crate::error::{Result, Tried};
+use crate::cgroup::{Group, Limits, Tree};
+use crate::error::{Error, Kind, Result, Tried};
 use crate::state::Lock;
 
 use super::engine::Container;
 use super::record::{Record, Status};
+use super::request::{CgroupsMode, CreateRequest};
 
 const MARK: &str = "cgroup";
 pub(super) const PAUSED: &str = "paused";
@@ -71,17 +72,28 @@ impl Drop for Made {
 
 /// Makes the group a container starts in; `None`: it stays in that of its starter.
 pub(super) fn make(record: &Record, run_dir: &Path) -> Result<Option<Made>> {
-    let Some(tree) = Tree::find() else {
+    let request = &record.request;
+    check(request)?;
+    let tree = match request.cgroups {
+        CgroupsMode::Disabled => None,
+        CgroupsMode::Split => Some(split()?),
+        CgroupsMode::Enabled | CgroupsMode::NoConmon => Tree::find(),
+    };
+    let Some(tree) = tree else {
         return Ok(None);
     };
     sweep(run_dir);
+    let (above, made_above) = match &request.cgroup_parent {
+        Some(parent) => parent_of(&tree, parent)?,
+        None => (tree.path().to_owned(), 0),
+    };
     let of = CgroupOf {
-        path: tree.path().join(format!("pod-{}", record.id)),
-        made_above: 0,
+        path: above.join(format!("pod-{}", record.id)),
+        made_above,
     };
     mark(run_dir, &of)?;
     let group = of.group();
-    let made = group.make().and_then(|()| group.open_leaf());
+    let made = prepare(&tree, &above, &request.limits, &group).and_then(|()| group.open_leaf());
     match made {
         Ok(leaf) => Ok(Some(Made {
             of,
@@ -94,6 +106,104 @@ pub(super) fn make(record: &Record, run_dir: &Path) -> Result<Option<Made>> {
             Err(err)
         }
     }
+}
+
+/// The groups from `tree` down to the container's, and its limits.
+fn prepare(tree: &Tree, above: &Path, limits: &Limits, group: &Group) -> Result<()> {
+    if above == tree.path() {
+        group.make()?;
+        return limits.apply(tree, group);
+    }
+    let _ = tree.enable_all(); // what is missing in the end is told by the limit that needs it
+    let below = above.strip_prefix(tree.path()).unwrap_or(Path::new(""));
+    let mut path = tree.path().to_owned();
+    for part in below.components() {
+        path.push(part);
+        Group::at(&path).make_plain()?;
+        if path != above
+            && let Some(between) = Tree::at_path(&path)
+        {
+            let _ = between.enable_all();
+        }
+    }
+    let parent = Tree::at_path(above).ok_or_else(|| {
+        Error::new(
+            Kind::Unsupported,
+            format!(
+                "use --cgroup-parent: {} may not be written to",
+                above.display()
+            ),
+        )
+    })?;
+    group.make()?;
+    limits.apply(&parent, group)
+}
+
+/// Refuses what this host or the other flags cannot give. Looks at nothing where no limit was asked for.
+pub(super) fn check(request: &CreateRequest) -> Result<()> {
+    request.limits.check()?;
+    if request.cgroups == CgroupsMode::Disabled {
+        if request.cgroup_parent.is_some() {
+            return Err(Error::usage(
+                "cannot set --cgroup-parent with --cgroups=disabled: a container without a cgroup has no parent",
+            ));
+        }
+        return request
+            .limits
+            .check_against(None)
+            .map_err(|err| Error::usage(format!("{err}: --cgroups=disabled")));
+    }
+    if request.cgroup_parent.is_none() && request.limits.asks_nothing() {
+        return Ok(());
+    }
+    let tree = match request.cgroups {
+        CgroupsMode::Split => Tree::own(),
+        _ => Tree::find(),
+    };
+    if tree.is_none() && request.cgroup_parent.is_some() {
+        return Err(crate::cgroup::no_tree("cgroup-parent"));
+    }
+    match request.cgroups {
+        // What is in the way moves aside when it starts.
+        CgroupsMode::Split => Ok(()),
+        _ => request.limits.check_against(tree.as_ref()),
+    }
+}
+
+/// The group of this process, from which it and its parent, the cli, move into one of their own where that is needed
+/// to have controllers below.
+fn split() -> Result<Tree> {
+    let tree = Tree::own().ok_or_else(|| crate::cgroup::no_tree("cgroups=split"))?;
+    let ids = [
+        std::process::id().cast_signed(),
+        rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get()),
+    ];
+    tree.step_aside(&ids)?;
+    Tree::at_path(tree.path()).ok_or_else(|| crate::cgroup::no_tree("cgroups=split"))
+}
+
+/// `--cgroup-parent` as a path, and how many of its groups are still to be made. Absolute: below the mount; else below
+/// the groups of this user.
+fn parent_of(tree: &Tree, parent: &str) -> Result<(PathBuf, usize)> {
+    let path = match parent.strip_prefix('/') {
+        Some(below) => Path::new(crate::cgroup::MOUNT).join(below),
+        None => tree.path().join(parent),
+    };
+    if !path.starts_with(tree.path()) && Tree::at_path(&path).is_none() {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!(
+                "use --cgroup-parent {parent}: {} may not be written to",
+                path.display()
+            ),
+        )
+        .hint(format!(
+            "groups can be made below {}",
+            tree.path().display()
+        )));
+    }
+    let missing = path.ancestors().take_while(|dir| !dir.exists()).count();
+    Ok((path, missing))
 }
 
 /// Before the group itself, so that no kill leaves a group nobody knows of.

@@ -64,6 +64,7 @@ impl Containers {
         check_mounts(&request)?;
         self.check_secrets(&request)?;
         check_options(&request, image)?;
+        super::cgroup::check(&request)?;
         let mut image_volumes = uncovered_volumes(&request, &merged);
         image_volumes.retain(|target| from_others.iter().all(|volume| volume.target != *target));
         let mut volumes = volume_mounts(&request, &image_volumes)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::cgroup::Limits;
 use crate::net::{NetworkMode, PortMapping, Protocol};
 pub use crate::userns::mode::UsernsMode;
 
@@ -130,7 +131,14 @@ pub struct CreateRequest {
     /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
     pub timeout: Option<u32>,
     pub log: LogRequest,
-    /// `--pids-limit`; refused without the controller unless 0/-1 (unlimited).
+    /// `--memory` and its like.
+    #[serde(skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+    #[serde(skip_serializing_if = "CgroupsMode::is_default")]
+    pub cgroups: CgroupsMode,
+    /// `--cgroup-parent`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_parent: Option<String>,
     pub oom_score_adj: Option<i32>,
     /// `--tz`: a zone name or `local`.
     pub timezone: Option<String>,
@@ -160,6 +168,27 @@ pub enum Personality {
     Linux,
     #[serde(rename = "LINUX32")]
     Linux32,
+}
+
+/// `--cgroups`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupsMode {
+    /// A group of its own where there can be one.
+    #[default]
+    Enabled,
+    /// The same here: the monitor always stays in the group of its starter.
+    NoConmon,
+    /// Stays in the group of its starter.
+    Disabled,
+    /// Below the group of its starter, which moves aside where that is needed.
+    Split,
+}
+
+impl CgroupsMode {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One mount asked for by `-v`, `--mount` or `--tmpfs`.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::create_later::CreateLater;
+use super::limits::LimitArgs;
 use super::registry::{PlatformArgs, RegistryArgs};
 use super::value;
 
@@ -83,6 +84,10 @@ pub struct CreateArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub security: SecurityArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub groups: GroupArgs,
     #[command(flatten, next_help_heading = "Image options")]
     pub platform: PlatformArgs,
     #[command(flatten, next_help_heading = "Image options")]
@@ -273,6 +278,21 @@ pub struct NetworkArgs {
         value_delimiter = ','
     )]
     pub dns_option: Vec<String>,
+}
+
+/// Which cgroup the container is in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Resource options")]
+pub struct GroupArgs {
+    /// Whether it has a cgroup of its own: enabled (where that is possible), disabled, no-conmon, split
+    #[arg(long, value_name = "MODE")]
+    pub cgroups: Option<String>,
+    /// Cgroup to make its own in: a path below /sys/fs/cgroup, or below your cgroups where it does not begin with /
+    #[arg(long, value_name = "PATH")]
+    pub cgroup_parent: Option<String>,
+    /// Write VALUE to a file of its cgroup (can be repeated)
+    #[arg(long, value_name = "FILE=VALUE")]
+    pub cgroup_conf: Vec<String>,
 }
 
 /// What the container may do.

@@ -16,27 +16,9 @@ const NO_SYSTEMD: &str =
     "systemd as pid 1 needs cgroups and mounts of its own; --init runs a small init";
 
 const REFUSED: &[Later] = &[
-    Later::value("blkio-weight"),
-    Later::value("blkio-weight-device"),
-    Later::value("cgroup-conf"),
-    Later::unless("cgroup-parent", &[""]),
-    // There are no cgroups of ours: the container stays in the caller's.
-    Later::unless("cgroups", &["enabled", "disabled", "no-conmon"]),
     Later::value("chrootdirs").hint("the program sees the container's own root only"),
-    Later::unless("cpu-period", &["0"]),
-    Later::unless("cpu-quota", &["0"]),
-    Later::value("cpu-rt-period"),
-    Later::value("cpu-rt-runtime"),
-    Later::unless("cpu-shares", &["0"]).short('c'),
-    Later::unless("cpus", &["0"]),
-    Later::unless("cpuset-cpus", &[""]),
-    Later::unless("cpuset-mems", &[""]),
     Later::value("decryption-key")
         .hint("encrypted images cannot be read; decrypt it with skopeo copy first"),
-    Later::value("device-read-bps"),
-    Later::value("device-read-iops"),
-    Later::value("device-write-bps"),
-    Later::value("device-write-iops"),
     // Podman itself ignores it: there is no content trust to disable.
     Later::harmless("disable-content-trust"),
     Later::value("gidmap").hint(OWN_IDS),
@@ -58,13 +40,8 @@ const REFUSED: &[Later] = &[
     Later::value("ip").hint(NO_NETWORKS),
     Later::value("ip6").hint(NO_NETWORKS),
     Later::value("mac-address").hint(NO_NETWORKS),
-    Later::unless("memory", &["0"]).short('m'),
-    Later::unless("memory-reservation", &["0"]),
-    Later::unless("memory-swap", &["0"]),
-    Later::unless("memory-swappiness", &["-1"]),
     Later::value("network-alias").hint(NO_NETWORKS),
     Later::switch("oom-kill-disable"),
-    Later::unless("pids-limit", &["0", "-1"]),
     Later::unless("pod", &[""]).hint(NO_PODS),
     Later::value("pod-id-file").hint(NO_PODS),
     Later::value("rdt-class").hint("cache classes are made by root, in /sys/fs/resctrl"),

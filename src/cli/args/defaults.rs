@@ -1,8 +1,7 @@
 //! Defaults of containers.conf for what the command line of `run` and `create` left open.
 //!
 //! Values are read as those of the flags are, so a key takes what its flag takes. What cannot be kept is refused, and
-//! the message names the key. `pids_limit` alone is passed over: as a default it holds only where the pids controller
-//! is, and containers of this version stay in the caller's cgroup.
+//! the message names the key. `pids_limit` alone holds only where the pids controller is, as with Podman.
 
 mod files;
 mod isolation;
@@ -92,6 +91,9 @@ fn process(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) 
     }
     if let (None, Some(score)) = (args.oom_score_adj, config.oom_score_adj) {
         request.oom_score_adj = Some(flags::oom_score_adj(score).map_err(of("oom_score_adj"))?);
+    }
+    if request.limits.pids.is_none() {
+        request.limits.default_pids = config.pids_limit;
     }
     for text in &config.default_ulimits {
         let limit = security::ulimit(text).map_err(of("default_ulimits"))?;

@@ -37,6 +37,9 @@ pub struct GlobalArgs {
     /// Directory of CDI specs (can be repeated)
     #[arg(long, value_name = "DIR", value_delimiter = ',', hide = true)]
     pub cdi_spec_dir: Vec<PathBuf>,
+    /// Who makes cgroups: cgroupfs
+    #[arg(long, value_name = "MANAGER", hide = true)]
+    cgroup_manager: Option<String>,
     #[command(flatten)]
     _refused: RefusedGlobals,
 }
@@ -66,6 +69,24 @@ impl GlobalArgs {
     }
 
     fn check(&self) -> Result<()> {
+        match self.cgroup_manager.as_deref() {
+            None | Some("" | "cgroupfs") => {}
+            Some("systemd") => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    "use cgroup manager \"systemd\": this version knows cgroupfs only",
+                )
+                .hint(
+                    "leave it out, and run pod below your own service manager to have cgroups: \
+                     systemd-run --user --scope -p Delegate=yes pod ...",
+                ));
+            }
+            Some(other) => {
+                return Err(Error::usage(format!(
+                    "invalid cgroup manager {other:?}: must be cgroupfs or systemd"
+                )));
+            }
+        }
         match self.storage_driver.as_deref() {
             None | Some("" | "overlay") => Ok(()),
             Some(other) => Err(Error::new(
@@ -77,7 +98,6 @@ impl GlobalArgs {
 }
 
 const REFUSED: &[Later] = &[
-    Later::unless("cgroup-manager", &["cgroupfs", ""]),
     Later::value("config"),
     Later::value("conmon"),
     Later::unless("connection", &[""]),
@@ -103,8 +123,9 @@ const REFUSED: &[Later] = &[
 ];
 
 /// Global flags that take a value and have an effect; [`split`] must know where a value ends.
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 9] = [
     "cdi-spec-dir",
+    "cgroup-manager",
     "root",
     "runroot",
     "imagestore",

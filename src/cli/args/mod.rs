@@ -9,6 +9,7 @@ pub mod defaults;
 pub mod env;
 pub mod global;
 pub mod later;
+pub mod limits;
 pub mod mounts;
 pub mod namespaces;
 pub mod outgoing;

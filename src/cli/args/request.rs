@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use crate::container::request::{
-    BaseHosts, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode, Personality,
-    UsernsMode,
+    BaseHosts, CgroupsMode, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode,
+    Personality, UsernsMode,
 };
 use crate::container::{cdi, detach, names, signal};
 use crate::error::{Error, Kind, Result};
 use crate::net::ports;
 use crate::runtime::caps::CapSet;
 
-use super::create::{CreateArgs, FileArgs, NetworkArgs, ProcessArgs, SecurityArgs};
+use super::create::{CreateArgs, FileArgs, GroupArgs, NetworkArgs, ProcessArgs, SecurityArgs};
 use super::env::{self, ProcessEnv};
 use super::namespaces::{self, FindContainer, Words};
-use super::{mounts, secret, security, value};
+use super::{limits, mounts, secret, security, value};
 
 /// The request that `args` make for `image` (a directory with `--rootfs`) and the words after it.
 pub fn request(
@@ -80,6 +80,8 @@ pub fn request(
     files(&args.files, &mut request)?;
     network(&args.network, &mut request, find)?;
     protection(&args.security, &mut request, find)?;
+    request.limits = args.limits.limits()?;
+    groups(&args.groups, &mut request)?;
     conflicts(&request)?;
     Ok(request)
 }
@@ -397,6 +399,43 @@ fn protection(
         },
     };
     Ok(())
+}
+
+fn groups(args: &GroupArgs, request: &mut CreateRequest) -> Result<()> {
+    limits::conf(&args.cgroup_conf, &mut request.limits)?;
+    request.cgroups = cgroups(args.cgroups.as_deref().unwrap_or_default())?;
+    if let Some(parent) = args
+        .cgroup_parent
+        .as_deref()
+        .filter(|text| !text.is_empty())
+    {
+        if parent.ends_with(".slice") {
+            return Err(Error::usage(
+                "systemd slice received as cgroup parent when using cgroupfs: invalid argument",
+            ));
+        }
+        if parent.split('/').any(|part| matches!(part, "." | "..")) || parent.contains('\n') {
+            return Err(Error::usage(format!(
+                "--cgroup-parent {parent:?}: not a path of a cgroup"
+            )));
+        }
+        request.cgroup_parent = Some(parent.trim_end_matches('/').to_owned());
+    }
+    request.limits.check()
+}
+
+pub(super) fn cgroups(text: &str) -> Result<CgroupsMode> {
+    Ok(match text {
+        "" | "enabled" => CgroupsMode::Enabled,
+        "no-conmon" => CgroupsMode::NoConmon,
+        "disabled" => CgroupsMode::Disabled,
+        "split" => CgroupsMode::Split,
+        _ => {
+            return Err(Error::usage(format!(
+                "running container create option: invalid cgroup mode {text:?}: invalid argument"
+            )));
+        }
+    })
 }
 
 fn log(driver: Option<&str>, options: &[String]) -> Result<LogRequest> {

@@ -69,6 +69,14 @@ fn number_error(kind: &str, text: &str, err: &std::num::ParseIntError) -> String
     format!("strconv.Parse{kind}: parsing {text:?}: {why}")
 }
 
+/// `strconv.ParseFloat`, without infinities and what is no number.
+pub fn float(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| format!("strconv.ParseFloat: parsing {text:?}: invalid syntax"))
+}
+
 /// `u32` seconds or counts.
 pub fn unsigned32(text: &str) -> Result<u32, String> {
     u32::try_from(unsigned(text)?)

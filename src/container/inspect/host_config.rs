@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use super::super::engine::Container;
 use super::super::record::Record;
 use super::super::request::{
-    BaseHosts, LogDriver, MountOptions, MountRequest, NamespaceMode, SecurityOpt, UsernsMode,
+    BaseHosts, CgroupsMode, CreateRequest, LogDriver, MountOptions, MountRequest, NamespaceMode,
+    SecurityOpt, UsernsMode,
 };
 use super::port_bindings;
+use crate::cgroup::{DEFAULT_PIDS, DeviceKind};
 use crate::net::NetworkMode;
 
 impl Container {
@@ -68,7 +70,7 @@ impl Container {
         let security: Vec<String> = request.security_opt.iter().map(security_word).collect();
         let mut config = json!({
             "Binds": binds,
-            "CgroupManager": "none",
+            "CgroupManager": "cgroupfs",
             "CgroupMode": namespace_word(&request.cgroupns),
             "ContainerIDFile": request.cidfile.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             "LogConfig": {
@@ -98,7 +100,12 @@ impl Container {
             "GroupAdd": request.group_add,
             "IpcMode": namespace_word(&request.ipc),
             "Cgroup": "",
-            "Cgroups": "default",
+            "Cgroups": match request.cgroups {
+                CgroupsMode::Enabled => "default",
+                CgroupsMode::NoConmon => "no-conmon",
+                CgroupsMode::Disabled => "disabled",
+                CgroupsMode::Split => "split",
+            },
             "Links": null,
             "OomScoreAdj": request.oom_score_adj.unwrap_or(0),
             "PidMode": namespace_word(&request.pid),
@@ -118,7 +125,9 @@ impl Container {
             "Init": request.init,
             "Ulimits": ulimits,
         });
-        for part in [rest, no_limits()] {
+        let group = self.cgroup();
+        let holds_pids = group.is_some_and(|group| group.read("pids.max").is_some());
+        for part in [rest, limits(request, holds_pids)] {
             if let (Value::Object(config), Value::Object(part)) = (&mut config, part) {
                 config.extend(part);
             }
@@ -127,37 +136,73 @@ impl Container {
     }
 }
 
-/// Limits need a controller; a container that asks for one is refused until there is one to use.
-fn no_limits() -> Value {
+/// Limits as they were asked for.
+fn limits(request: &CreateRequest, holds_pids: bool) -> Value {
+    let limits = &request.limits;
+    let rates = |kind| {
+        let rates: Vec<Value> = limits
+            .devices
+            .iter()
+            .filter(|limit| limit.kind == kind)
+            .map(|limit| match kind {
+                DeviceKind::Weight => json!({"Path": limit.path, "Weight": limit.value}),
+                _ => json!({"Path": limit.path, "Rate": limit.value}),
+            })
+            .collect();
+        (!rates.is_empty()).then_some(rates)
+    };
+    let memory = limits.memory.unwrap_or(0);
+    let swap = match limits.memory_swap {
+        None | Some(0) => (memory * 2).cast_signed(),
+        Some(swap) => swap,
+    };
+    let (period, quota) = (
+        limits.cpu_period.unwrap_or(0),
+        limits.cpu_quota.unwrap_or(0),
+    );
+    let nano = match period > 0 && quota > 0 {
+        true => quota.saturating_mul(1_000_000_000) / period.cast_signed(),
+        false => 0,
+    };
+    let pids = match (limits.pids, holds_pids) {
+        (Some(pids), _) => pids,
+        (None, true) => limits.default_pids.unwrap_or(DEFAULT_PIDS),
+        (None, false) => 0, // the default holds only where the controller is
+    };
+    let conf: Vec<String> = limits
+        .conf
+        .iter()
+        .map(|(file, value)| format!("{file}={value}"))
+        .collect();
     json!({
-        "CpuShares": 0,
-        "Memory": 0,
-        "NanoCpus": 0,
-        "CgroupParent": "",
-        "BlkioWeight": 0,
-        "BlkioWeightDevice": null,
-        "BlkioDeviceReadBps": null,
-        "BlkioDeviceWriteBps": null,
-        "BlkioDeviceReadIOps": null,
-        "BlkioDeviceWriteIOps": null,
-        "CpuPeriod": 0,
-        "CpuQuota": 0,
+        "CpuShares": limits.cpu_shares.unwrap_or(0),
+        "Memory": memory,
+        "NanoCpus": nano,
+        "CgroupParent": request.cgroup_parent.clone().unwrap_or_default(),
+        "BlkioWeight": limits.blkio_weight.unwrap_or(0),
+        "BlkioWeightDevice": rates(DeviceKind::Weight),
+        "BlkioDeviceReadBps": rates(DeviceKind::ReadBps),
+        "BlkioDeviceWriteBps": rates(DeviceKind::WriteBps),
+        "BlkioDeviceReadIOps": rates(DeviceKind::ReadIops),
+        "BlkioDeviceWriteIOps": rates(DeviceKind::WriteIops),
+        "CpuPeriod": period,
+        "CpuQuota": quota,
         "CpuRealtimePeriod": 0,
         "CpuRealtimeRuntime": 0,
-        "CpusetCpus": "",
-        "CpusetMems": "",
+        "CpusetCpus": limits.cpuset_cpus.clone().unwrap_or_default(),
+        "CpusetMems": limits.cpuset_mems.clone().unwrap_or_default(),
         "DiskQuota": 0,
         "KernelMemory": 0,
-        "MemoryReservation": 0,
-        "MemorySwap": 0,
+        "MemoryReservation": limits.memory_reservation.unwrap_or(0),
+        "MemorySwap": swap,
         "MemorySwappiness": 0,
         "OomKillDisable": false,
-        "PidsLimit": 0,
+        "PidsLimit": pids,
         "CpuCount": 0,
         "CpuPercent": 0,
         "IOMaximumIOps": 0,
         "IOMaximumBandwidth": 0,
-        "CgroupConf": null,
+        "CgroupConf": (!conf.is_empty()).then_some(conf),
     })
 }
 
