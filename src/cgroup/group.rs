@@ -126,15 +126,12 @@ impl Group {
     }
 
     fn kill_one_by_one(&self) -> Result<()> {
-        for dir in self.below()? {
-            let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-            for pid in text.lines().filter_map(|line| line.parse().ok()) {
-                // A process that forks meanwhile is found by the next round, see `remove`.
-                let _ = nix::sys::signal::kill(
-                    nix::unistd::Pid::from_raw(pid),
-                    nix::sys::signal::Signal::SIGKILL,
-                );
-            }
+        for pid in self.processes() {
+            // A process that forks meanwhile is found by the next round, see `remove`.
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGKILL,
+            );
         }
         Ok(())
     }
@@ -205,6 +202,21 @@ impl Group {
             found.extend(dirs.map(|entry| entry.path()));
         }
         Ok(found)
+    }
+
+    /// Pids of all processes in it and below, in the caller's pid namespace.
+    pub fn processes(&self) -> Vec<i32> {
+        let dirs = self.below().unwrap_or_default();
+        let texts = dirs
+            .iter()
+            .filter_map(|dir| fs::read_to_string(dir.join("cgroup.procs")).ok());
+        texts
+            .flat_map(|text| {
+                text.lines()
+                    .filter_map(|line| line.parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     fn set(&self, file: &str, value: &str) -> Result<()> {

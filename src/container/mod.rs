@@ -45,6 +45,7 @@ mod secrets;
 pub mod signal;
 mod spec;
 mod start;
+mod stats;
 mod stop;
 mod top;
 mod volumes;
@@ -59,4 +60,5 @@ pub use options::{
     AttachOptions, ExecOutcome, ExecRequest, KillOptions, LogOptions, RemoveOptions, RunOutcome,
     Sizes, StartOptions, StopOptions, StopReport, Streams, Terminal, WaitCondition,
 };
+pub use stats::Usage;
 pub use top::Process;

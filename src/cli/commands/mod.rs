@@ -45,6 +45,7 @@ mod save;
 mod search;
 mod secret;
 mod start;
+mod stats;
 mod stop;
 mod system_df;
 mod system_prune;
@@ -340,6 +341,13 @@ pub const COMMANDS: &[Entry] = &[
         "Tell how a container ended, and what to do",
         "CONTAINER",
         why::WhyArgs
+    ),
+    entry!(
+        ["stats", "container stats"],
+        Look,
+        "Show what containers use: processor, memory, network, disk",
+        "[CONTAINER...]",
+        stats::StatsArgs
     ),
     entry!(
         ["port", "container port"],
@@ -756,7 +764,6 @@ const LATER: &[&str] = &[
     "play",
     "pod",
     "quadlet",
-    "stats",
     "update",
     "checkpoint",
     "restore",
@@ -911,7 +918,7 @@ mod tests {
         assert!(matches!(lookup(&words), Lookup::Found { rest, .. } if rest == ["x"]));
         let words = line("container --help");
         assert!(matches!(lookup(&words), Lookup::Group("container", _)));
-        for unknown in ["nope", "container nope", "stats"] {
+        for unknown in ["nope", "container nope", "compose"] {
             assert!(
                 matches!(lookup(&line(unknown)), Lookup::Unknown(_)),
                 "{unknown}"
