@@ -1,6 +1,7 @@
 //! `exec`: a further process in a running container, a child of the cli itself. No monitor takes part.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -25,6 +26,7 @@ use super::options::{ExecOutcome, ExecRequest, Terminal};
 use super::pending;
 use super::record::Status;
 use super::start::preserved;
+use super::watch::wait_readable;
 
 /// Rows and columns of a terminal nobody looks at.
 const NO_TERMINAL: (u16, u16) = (24, 80);
@@ -39,10 +41,7 @@ impl Container {
         }
         let init = me.state.open_init();
         let (true, Status::Running, Some(init)) = (exists, me.state.status, init) else {
-            return Err(Error::new(
-                Kind::State,
-                "can only create exec sessions on running containers: container state improper",
-            ));
+            return Err(not_running());
         };
         if request.command.is_empty() {
             return Err(Error::usage(
@@ -84,6 +83,14 @@ impl Container {
             },
         };
         let running = spawn(target, &process, stdio).map_err(|err| {
+            let refused = match err.errno() {
+                Some(nix::errno::Errno::EPERM | nix::errno::Errno::ESRCH) => true,
+                Some(_) => false,
+                None => err.kind() == Kind::System, // it was killed on its way in, with all the others
+            };
+            if refused && is_ending(&init) {
+                return not_running();
+            }
             match err.errno() == Some(nix::errno::Errno::EPERM) && inside::around().is_some() {
                 true => err.hint("a container that was started outside of unshare can be entered from there only"),
                 false => err,
@@ -109,6 +116,19 @@ impl Container {
             None => Ok(ExecOutcome::Detached(session)),
         }
     }
+}
+
+fn not_running() -> Error {
+    Error::new(
+        Kind::State,
+        "can only create exec sessions on running containers: container state improper",
+    )
+}
+
+/// A process that was killed lets nobody in some time before it has ended (`EPERM`, as of a stranger's).
+fn is_ending(init: &OwnedFd) -> bool {
+    const MOMENT: Duration = Duration::from_millis(200);
+    wait_readable(init, Some(Instant::now() + MOMENT)).unwrap_or(false)
 }
 
 /// The container's own process with what the request changes.

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::error::Result;
-use crate::state::{self, Durable, Lock};
+use crate::state::{self, Lock};
 
 use super::clock;
 use super::end::{Asked, End, EndedBy};
@@ -130,9 +130,15 @@ impl Container {
                 return Ok(true);
             }
         }
-        make_dir(&self.run_dir())?;
-        let Some(lock) = Lock::try_exclusive(&lock_path)? else {
-            return Ok(true); // somebody starts, removes or settles it at this moment
+        let lock = make_dir(&self.run_dir()).and_then(|()| Lock::try_exclusive(&lock_path));
+        let lock = match lock {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(true), // somebody starts, removes or settles it at this moment
+            Err(_) => {
+                // No room for a lock, or no right to make one: the truth is told and not recorded.
+                self.die();
+                return Ok(true);
+            }
         };
         // Its monitor may have ended in order between our two looks.
         if self.engine.load_record(&self.record.id)?.is_none() {
@@ -146,7 +152,13 @@ impl Container {
         if !self.state.is_alive() || self.state.open_init().is_some() {
             return Ok(true);
         }
-        self.record_death()?;
+        self.end_helper();
+        if let Some(of) = self.state.cgroup.take() {
+            super::cgroup::release(&self.run_dir(), &of);
+        }
+        self.die();
+        // Where it cannot be written the next reader finds the same.
+        let _ = state::save_or_overwrite(&self.dir().join("state.json"), &self.state);
         let died = Event::container(Action::Died, &self.record);
         self.engine.emit(&died.exit_code(UNKNOWN_EXIT));
         if self.record.request.auto_remove {
@@ -160,11 +172,8 @@ impl Container {
         Ok(true)
     }
 
-    fn record_death(&mut self) -> Result<()> {
-        self.end_helper();
-        if let Some(of) = self.state.cgroup.take() {
-            super::cgroup::release(&self.run_dir(), &of);
-        }
+    /// The state of a container whose end nobody saw.
+    fn die(&mut self) {
         self.state.status = Status::Exited;
         let pid = std::mem::take(&mut self.state.pid);
         self.state.exit_code = UNKNOWN_EXIT;
@@ -180,7 +189,6 @@ impl Container {
             asked: Asked::take(&self.run_dir()),
             ..End::default()
         });
-        state::save(&self.dir().join("state.json"), &self.state, Durable::No)
     }
 
     /// Ends a network helper whose monitor could not.

@@ -10,6 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::image::Image;
 use crate::net::NetPlan;
+use crate::rootless::worker;
 use crate::state::{self, Durable, Lock};
 use crate::storage::Store;
 use crate::sys;
@@ -62,7 +63,14 @@ impl Containers {
                 drop(claim.commit());
                 begun.follow().map(|outcome| (draft.record.id, outcome))
             }
-            Err(err) => Err(err), // the claim undoes it
+            Err(err) => {
+                let container = Container {
+                    record: draft.record.clone(),
+                    state: State::default(),
+                    engine: self.clone(),
+                };
+                Err(container.explain(err)) // the claim undoes it
+            }
         }
     }
 }
@@ -112,7 +120,7 @@ impl Container {
         };
         let begun = start.go(Locked::Old(&lock), options.attach.as_ref());
         drop(lock);
-        begun?.follow()
+        begun.map_err(|err| me.explain(err))?.follow()
     }
 
     /// What can fail before there is a process.
@@ -236,7 +244,8 @@ impl Start<'_> {
         )
         .tried(|| "make a socket pair for the monitor")?;
         let fresh = matches!(locked, Locked::New(_));
-        match sys::process::fork().tried(|| "fork the monitor")? {
+        let forked = sys::process::fork().tried(|| "fork the monitor");
+        match forked.map_err(worker::too_many_processes)? {
             Forked::Child => {
                 drop(mine);
                 if let Some((_, signals)) = &foreground {

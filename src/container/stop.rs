@@ -79,14 +79,16 @@ impl Container {
             seen = watch.wait(Some(AFTER_KILL))?;
         }
         if seen == Seen::TimedOut && me.state.open_init().is_some() {
-            return Err(Error::new(
-                Kind::State,
-                format!(
-                    "stop container {}: process {} does not end",
-                    me.record.id, me.state.pid
-                ),
-            )
-            .hint("it hangs in the kernel: look at /proc/PID/stack, a file server may be away"));
+            let text = format!(
+                "stop container {}: process {} does not end",
+                me.record.id, me.state.pid
+            );
+            return Err(match super::why::of_process(me.state.pid) {
+                Some((what, remedy)) => {
+                    Error::new(Kind::State, format!("{text}: {what}")).hint(remedy)
+                }
+                None => Error::new(Kind::State, text),
+            });
         }
         me.refresh()?; // records a death no monitor saw
         if command == "stop" {

@@ -62,6 +62,16 @@ where
     start(maps, opts, job)?.finish()
 }
 
+/// Adds the remedy to a fork that failed.
+pub fn too_many_processes(err: Error) -> Error {
+    match err.errno() {
+        Some(Errno::EAGAIN) => err.hint(
+            "this user has too many processes: see ulimit -u, and the pids limit of its cgroup",
+        ),
+        _ => err,
+    }
+}
+
 /// A job under way in another process.
 #[derive(Debug)]
 #[must_use = "dropping the handle ends the worker"]
@@ -83,7 +93,8 @@ where
 {
     let (mine, theirs) = UnixStream::pair().tried(|| "make a socket pair for a worker")?;
     let parent = getpid();
-    match sys::process::fork().tried(|| "fork a worker")? {
+    let forked = sys::process::fork().tried(|| "fork a worker");
+    match forked.map_err(too_many_processes)? {
         Forked::Child => {
             drop(mine);
             let status = catch_unwind(AssertUnwindSafe(|| work(parent, maps, opts, &theirs, job)));

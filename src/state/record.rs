@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -21,6 +21,36 @@ pub fn save<T: Serialize>(path: &Path, record: &T, durable: Durable) -> Result<(
         .map_err(|err| Error::new(Kind::System, format!("{}: {err}", tried())))?;
     text.push(b'\n');
     replace(path, &text, durable, tried)
+}
+
+/// As [`save`]; where the file system has no room for another file, the new text goes over the old one.
+///
+/// That is not atomic for a machine that loses power meanwhile. It is for everybody else: the text is one write within
+/// the first page of a file that is there already. A record that would not fit keeps the old one, and fails.
+pub fn save_or_overwrite<T: Serialize>(path: &Path, record: &T) -> Result<()> {
+    let err = match save(path, record, Durable::No) {
+        Err(err) if err.kind() == Kind::NoSpace => err,
+        done => return done,
+    };
+    let text = serde_json::to_vec(record).map_err(|_| err.clone())?;
+    match overwrite(path, text) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(err),
+    }
+}
+
+fn overwrite(path: &Path, mut text: Vec<u8>) -> io::Result<()> {
+    const PAGE: usize = 4096;
+    let file = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let old = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if old == 0 || old > PAGE || text.len() > PAGE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    text.resize(text.len().max(old), b' '); // blanks end a record as well as nothing
+    file.write_all_at(&text, 0)
 }
 
 /// Replaces a file of any kind, as [`save`] does.
@@ -163,6 +193,23 @@ mod tests {
                 .starts_with(&format!("write record \"{}\"", path.display()))
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_record_goes_over_the_old_one_where_nothing_else_fits() {
+        let dir = TestDir::new();
+        let path = dir.join("a.json");
+        for (old, new) in [("a longer name", "short"), ("short", "a longer name")] {
+            save(&path, &sample(old), Durable::No).unwrap();
+            overwrite(&path, serde_json::to_vec(&sample(new)).unwrap()).unwrap();
+            assert_eq!(load::<Sample>(&path).unwrap(), Some(sample(new)));
+        }
+        overwrite(&path, vec![b'x'; 5000]).unwrap_err();
+        overwrite(&dir.join("absent"), vec![b'x']).unwrap_err();
+        assert_eq!(
+            load::<Sample>(&path).unwrap(),
+            Some(sample("a longer name"))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result, Tried};
 use crate::runtime::StdioPlan;
-use crate::state::{self, Durable};
+use crate::state;
 use crate::storage::Store;
 use crate::sys;
 
@@ -92,7 +92,7 @@ pub(super) fn run_again(
         pump.dismiss(state.exit_code);
         state.status = Status::Restarting;
         state.restart_count = restarts.count;
-        let _ = state::save(over.state_path, state, Durable::No); // a full disk: the next run is tried
+        let _ = state::save_or_overwrite(over.state_path, state); // a failing disk: the next run is tried
         sys::memory::trim();
         let rested = pump.rest(pause);
         if let Some(asked) = Asked::take(&over.engine.run_dir(&over.record.id)) {

@@ -28,7 +28,7 @@ use rustix::net::{
 use crate::error::{Error, Kind, Result, Tried};
 use crate::net::NetPlan;
 use crate::runtime::StdioPlan;
-use crate::state::{self, Durable, Lock};
+use crate::state::{self, Lock};
 use crate::sys;
 
 use super::cgroup;
@@ -280,7 +280,7 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         chronicle.ended(&record, code, died, true);
     } else {
         state.status = Status::Exited;
-        let _ = state::save(&path, &state, Durable::No); // a full disk: readers find the lock free
+        let _ = state::save_or_overwrite(&path, &state); // a failing disk: readers find the lock free
         let _ = fs::remove_file(run_dir.join("attach"));
         chronicle.ended(&record, code, died, false);
         drop(lock);

@@ -11,6 +11,7 @@ mod running;
 mod story;
 mod words;
 
+pub use running::of_process;
 use serde::Serialize;
 
 use crate::error::Result;

@@ -58,12 +58,12 @@ fn complaints(container: &Container) -> Vec<(String, &'static str)> {
         );
         found.push((what, "restart it: pod restart CONTAINER"));
     }
-    found.extend(of_process(state.pid));
+    found.extend(of_process(state.pid).map(|(what, remedy)| (capital(&what), remedy)));
     found
 }
 
-/// What `/proc/PID/status` says (proc_pid_status(5)).
-fn of_process(pid: i32) -> Option<(String, &'static str)> {
+/// What `/proc/PID/status` says of a first process that cannot go on (proc_pid_status(5)), and what to do.
+pub fn of_process(pid: i32) -> Option<(String, &'static str)> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -72,21 +72,27 @@ fn of_process(pid: i32) -> Option<(String, &'static str)> {
     let tracer = field("TracerPid").filter(|&pid| pid != "0");
     Some(match (field("State")?, tracer) {
         ("T", _) => (
-            "Its first process is stopped by a signal (SIGSTOP)".to_owned(),
+            "its first process is stopped by a signal (SIGSTOP)".to_owned(),
             "pod kill -s CONT CONTAINER lets it go on",
         ),
         ("t", Some(tracer)) => (
-            format!("Its first process is held by a debugger (process {tracer})"),
+            format!("its first process is held by a debugger (process {tracer})"),
             "let the debugger go on, or end it",
         ),
         ("Z", _) => (
-            "Its first thread has ended, and others live on".to_owned(),
+            "its first thread has ended, and others live on".to_owned(),
             "pod stop ends them",
         ),
         ("D", _) => (
-            "Its first process waits in the kernel, for a disk or a file server".to_owned(),
+            "its first process waits in the kernel, for a disk or a file server".to_owned(),
             "look at /proc/PID/stack as root",
         ),
         _ => return None,
     })
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
 }

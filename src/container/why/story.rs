@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::rootless::worker::{self, WorkerOpts};
 use crate::storage::pack;
 
@@ -76,7 +76,7 @@ fn of_failed_start(container: &Container, why: &mut Why) {
     ) {
         return;
     }
-    if let Some(told) = of_program(container) {
+    if let Some(told) = told_of_program(container) {
         why.cause = told.cause;
         why.explanation = format!("it could not be started: {}.", told.what);
         why.remedy = told.remedy;
@@ -84,9 +84,24 @@ fn of_failed_start(container: &Container, why: &mut Why) {
 }
 
 /// What is wrong with the program, in words.
-pub fn of_program(container: &Container) -> Option<Told> {
+pub fn told_of_program(container: &Container) -> Option<Told> {
     let program = container.record.process.args.first()?;
     Some(words::of(&fault(container).ok().flatten()?, program))
+}
+
+impl Container {
+    /// Adds the remedy to an error of `start` or `run` whose reason is in the container's tree.
+    pub(in crate::container) fn explain(&self, err: Error) -> Error {
+        let of_program = matches!(err.kind(), Kind::CommandNotFound | Kind::NotExecutable);
+        if !of_program || err.remedy().is_some() {
+            return err;
+        }
+        match told_of_program(self) {
+            Some(told) if told.remedy.is_empty() => err.hint(told.what),
+            Some(told) => err.hint(format!("{}; {}", told.what, told.remedy)),
+            None => err,
+        }
+    }
 }
 
 fn fault(container: &Container) -> Result<Option<Fault>> {
@@ -353,8 +368,8 @@ impl Story<'_> {
             NOT_FOUND | NOT_EXECUTABLE => {
                 // ld.so says 127 too: where no log is kept, the tree tells.
                 if self.lines.is_empty()
-                    && let Some(told) =
-                        of_program(self.container).filter(|told| told.cause == Cause::NoLibrary)
+                    && let Some(told) = told_of_program(self.container)
+                        .filter(|told| told.cause == Cause::NoLibrary)
                 {
                     return told;
                 }
