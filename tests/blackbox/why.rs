@@ -388,8 +388,10 @@ fn a_container_that_lives() {
     let told = assert_says(&home, "c", "running", &["it runs"]);
     assert_eq!(told["ExitCode"], Value::Null);
     home.pod(["kill", "-s", "STOP", "c"]).ok();
+    process::wait_state(home.pid_of("c"), 'T');
     assert_says(&home, "c", "impaired", &["SIGSTOP", "kill -s CONT"]);
     home.pod(["kill", "-s", "CONT", "c"]).ok();
+    process::wait_state(home.pid_of("c"), 'S');
     assert_says(&home, "c", "running", &[]);
     let monitor: i32 = home.inspect("c", "{{.State.ConmonPid}}").parse().unwrap();
     process::kill_pid(monitor);

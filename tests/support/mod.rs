@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod images;
 pub mod leftovers;
 pub mod network;
+pub mod place;
 pub mod process;
 pub mod proxy;
 pub mod pty;

@@ -435,6 +435,19 @@ pub fn is_alive(pid: i32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
+/// Waits until `pid` is in this state (`T`: stopped).
+#[track_caller]
+pub fn wait_state(pid: i32, want: char) {
+    let deadline = Instant::now() + TIMEOUT;
+    while state_and_parent(pid).map(|(state, _)| state) != Some(want) {
+        assert!(
+            Instant::now() < deadline,
+            "process {pid} does not become {want}"
+        );
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until process `pid` is gone.
 #[track_caller]
 pub fn wait_gone(pid: i32) {
