@@ -83,8 +83,10 @@ impl Container {
             },
         };
         let running = spawn(target, &process, stdio).map_err(|err| {
+            use nix::errno::Errno;
             let refused = match err.errno() {
-                Some(nix::errno::Errno::EPERM | nix::errno::Errno::ESRCH) => true,
+                // A pid namespace whose first process has ended takes no more (`pid_namespaces(7)`): ENOMEM.
+                Some(Errno::EPERM | Errno::ESRCH | Errno::ENOMEM) => true,
                 Some(_) => false,
                 None => err.kind() == Kind::System, // it was killed on its way in, with all the others
             };
