@@ -107,7 +107,7 @@ fn split(text: &str) -> Result<(&str, &str)> {
     match text.split_once('=') {
         Some(("label!", value)) => Ok(("label!", value)),
         Some(pair) => Ok(pair),
-        None => Err(Error::usage(format!("{text} is an invalid filter"))),
+        None => Err(Error::usage(format!("invalid filter {text:?}"))),
     }
 }
 

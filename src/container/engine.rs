@@ -1,11 +1,12 @@
 //! The containers of one store, and one container of it: where their files are, and how they are found.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result, Tried};
 use crate::rootless::dirs::Dirs;
 use crate::rootless::identity::Identity;
-use crate::state;
+use crate::state::{self, Folder};
 
 use super::events::Events;
 use super::record::{Record, State, VERSION};
@@ -13,8 +14,9 @@ use super::record::{Record, State, VERSION};
 /// All containers of a store. Making one touches nothing.
 #[derive(Debug, Clone)]
 pub struct Containers {
-    pub(super) dirs: Dirs,
-    pub(super) me: Identity,
+    // Shared: every container holds a copy of this, and there may be thousands.
+    pub(super) dirs: Arc<Dirs>,
+    pub(super) me: Arc<Identity>,
     pub(super) events: Events,
 }
 
@@ -30,8 +32,8 @@ pub struct Container {
 impl Containers {
     pub fn new(dirs: &Dirs, me: &Identity) -> Self {
         Self {
-            dirs: dirs.clone(),
-            me: me.clone(),
+            dirs: Arc::new(dirs.clone()),
+            me: Arc::new(me.clone()),
             events: Events::default(),
         }
     }
@@ -58,24 +60,33 @@ impl Containers {
     pub fn list(&self) -> Result<(Vec<Container>, Vec<Error>)> {
         let mut found = Vec::new();
         let mut failures = Vec::new();
+        let Some(mut folder) = Folder::open(&self.dirs.store.join("containers"))? else {
+            return Ok((Vec::new(), failures));
+        };
         for id in self.ids()? {
-            match self.open(&id) {
-                Ok(Some(container)) => found.push(container),
+            match self.open_in(&id, &mut folder) {
+                Ok(Some(container)) => found.push(Some(container)),
                 Ok(None) => self.sweep(&id),
                 Err(err) => failures.push(err),
             }
         }
-        found.sort_by(|a, b| {
-            (&a.record.created, &a.record.id).cmp(&(&b.record.created, &b.record.id))
-        });
-        Ok((found, failures))
+        // A container is large: its place is found first, and it is moved once.
+        let mut order: Vec<usize> = (0..found.len()).collect();
+        let age = |at: &usize| {
+            found[*at]
+                .as_ref()
+                .map(|c| (&c.record.created, &c.record.id))
+        };
+        order.sort_by(|a, b| age(a).cmp(&age(b)));
+        let sorted = order.into_iter().filter_map(|at| found[at].take());
+        Ok((sorted.collect(), failures))
     }
 
     /// Records of the containers in other stores that use images of ours. Nothing of theirs is touched.
     pub fn elsewhere(&self, stores: &[PathBuf]) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         for store in stores.iter().filter(|store| **store != self.dirs.store) {
-            let mut dirs = self.dirs.clone();
+            let mut dirs = Dirs::clone(&self.dirs);
             dirs.store.clone_from(store);
             let other = Containers::new(&dirs, &self.me);
             for id in other.ids()? {
@@ -104,6 +115,19 @@ impl Containers {
             return Ok(None);
         };
         let state = self.load_state(id)?;
+        self.settled(record, state)
+    }
+
+    /// As [`Containers::open`], with the directory of all containers open.
+    fn open_in(&self, id: &str, folder: &mut Folder) -> Result<Option<Container>> {
+        let Some(record) = known(folder.load(&format!("{id}/config.json"))?)? else {
+            return Ok(None);
+        };
+        let state = folder.load(&format!("{id}/state.json"))?;
+        self.settled(record, state.unwrap_or_default())
+    }
+
+    fn settled(&self, record: Record, state: State) -> Result<Option<Container>> {
         let mut container = Container {
             record,
             state,
@@ -116,18 +140,7 @@ impl Containers {
     }
 
     pub(super) fn load_record(&self, id: &str) -> Result<Option<Record>> {
-        let record: Option<Record> = state::load(&self.dir(id).join("config.json"))?;
-        match record {
-            Some(record) if record.version > VERSION => Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "read container {id}: its record has version {}, this program knows {VERSION}",
-                    record.version
-                ),
-            )
-            .hint("use the newer pod that made it")),
-            record => Ok(record),
-        }
+        known(state::load(&self.dir(id).join("config.json"))?)
     }
 
     /// What was written last, not settled; a container never started has no file.
@@ -256,6 +269,20 @@ impl Container {
             }
             None => Ok(false),
         }
+    }
+}
+
+/// Refuses a record of a version to come.
+fn known(record: Option<Record>) -> Result<Option<Record>> {
+    match record {
+        Some(Record { id, version, .. }) if version > VERSION => Err(Error::new(
+            Kind::Unsupported,
+            format!(
+                "read container {id}: its record has version {version}, this program knows {VERSION}"
+            ),
+        )
+        .hint("use the newer pod that made it")),
+        record => Ok(record),
     }
 }
 

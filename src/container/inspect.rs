@@ -17,12 +17,12 @@ use crate::volume;
 use super::engine::Container;
 use super::options::Sizes;
 use super::record::{Record, State, Status, VolumeMount};
-use super::request::MountRequest;
+use super::request::{MountRequest, SecretTarget};
 use super::signal;
 use super::spec::capability_names;
 pub use document::{
-    GraphDriver, HostPort, InspectConfig, InspectContainer, InspectMount, InspectState,
-    NetworkSettings,
+    GraphDriver, HostPort, InspectConfig, InspectContainer, InspectMount, InspectSecret,
+    InspectState, NetworkSettings,
 };
 pub use host_config::{log_driver, network_word};
 use host_config::{mount_words, propagation};
@@ -109,9 +109,40 @@ impl Container {
             is_service: false,
             kube_exit_code_propagation: "invalid".to_owned(),
             lock_number: 0,
-            config: config(&self.record),
+            config: InspectConfig {
+                secrets: self.inspect_secrets(),
+                ..config(&self.record)
+            },
             host_config: self.host_config(),
+            use_image_hosts: request.no_hosts,
+            use_image_hostname: request.no_hostname,
         }
+    }
+
+    /// Those that are files, as Podman; one that was removed has no id.
+    fn inspect_secrets(&self) -> Vec<InspectSecret> {
+        let known = match self.record.request.secrets.is_empty() {
+            true => Vec::new(),
+            false => self.engine.secrets().list().unwrap_or_default(),
+        };
+        let id = |name: &str| {
+            let mut known = known.iter();
+            let found = known.find(|secret| secret.name == name || secret.id == name);
+            found.map(|secret| secret.id.clone()).unwrap_or_default()
+        };
+        let secrets = self.record.request.secrets.iter();
+        secrets
+            .filter_map(|secret| match &secret.to {
+                SecretTarget::Env(_) => None,
+                SecretTarget::File { uid, gid, mode, .. } => Some(InspectSecret {
+                    name: secret.name.clone(),
+                    id: id(&secret.name),
+                    uid: *uid,
+                    gid: *gid,
+                    mode: *mode,
+                }),
+            })
+            .collect()
     }
 
     fn graph_driver(&self) -> GraphDriver {
@@ -271,10 +302,11 @@ fn config(record: &Record) -> InspectConfig {
         exposed_ports: ports,
         create_command: request.create_command.clone(),
         timezone: request.timezone.clone(),
+        secrets: Vec::new(),
         umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
         timeout: request.timeout.unwrap_or(0),
         stop_timeout: record.stop_timeout,
-        passwd: true,
+        passwd: !request.no_passwd,
         sd_notify_mode: "container".to_owned(),
     }
 }

@@ -273,9 +273,6 @@ impl ProcessPlan {
         stdio: [Option<BorrowedFd<'_>>; 3],
         channel: &Channel,
     ) -> Result<usize, Failed> {
-        for (index, (resource, soft, hard)) in self.rlimits.iter().enumerate() {
-            sys::process::setrlimit(*resource, *soft, *hard).at(Step::Rlimit, index)?;
-        }
         if let Some(home) = self.home {
             self.envp.fill(home, user.home());
         }
@@ -304,6 +301,10 @@ impl ProcessPlan {
             sys::process::personality(domain).at(Step::Personality, 0)?;
         }
         let program = self.find_program()?;
+        // Nothing is opened from here on: a small limit of descriptors is the program's, not ours.
+        for (index, (resource, soft, hard)) in self.rlimits.iter().enumerate() {
+            sys::process::setrlimit(*resource, *soft, *hard).at(Step::Rlimit, index)?;
+        }
         self.drop_privileges(user)?;
         channel.send(Message::Executing).at(Step::Message, 0)?;
         if let Some(program) = &self.filter {

@@ -13,7 +13,7 @@ mod lock;
 mod record;
 
 pub use lock::Lock;
-pub use record::{is_temporary, load, replace, save, save_or_overwrite};
+pub use record::{Folder, is_temporary, load, replace, save, save_or_overwrite};
 
 /// Whether a record must survive a power cut: `Yes` flushes the file before the rename and its directory after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

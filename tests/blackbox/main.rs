@@ -20,6 +20,7 @@ mod faults;
 mod image_config;
 mod images;
 mod init;
+mod inspect_schema;
 mod kills;
 mod lifecycle;
 mod login;

@@ -1,4 +1,4 @@
-//! `inspect` and `container inspect`: everything known of containers and images, as JSON.
+//! `inspect` and `container inspect`: everything known of containers, images and volumes, as JSON.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,12 +12,13 @@ use crate::container::Container;
 use crate::error::{Error, Failures, Kind, Result, Tried};
 
 use super::image_inspect::{self, ImageData};
+use super::volume_inspect;
 
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
     #[command(flatten)]
     common: Common,
-    /// Look only at: container, image, all
+    /// Look only at: container, image, volume, all
     #[arg(
         short,
         long,
@@ -45,7 +46,7 @@ struct Common {
     /// Count the sizes of the containers' files
     #[arg(short, long)]
     size: bool,
-    /// Containers and images, by name or id
+    /// Containers, images and volumes, by name or id
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
@@ -75,6 +76,7 @@ enum Kinds {
     All,
     Containers,
     Images,
+    Volumes,
 }
 
 /// One object.
@@ -83,6 +85,7 @@ enum Kinds {
 enum Found {
     Container(Value),
     Image(Box<ImageData>),
+    Volume(Value),
 }
 
 impl Found {
@@ -91,12 +94,15 @@ impl Found {
         match self {
             Self::Container(_) => CONTAINER,
             Self::Image(_) => image_inspect::FIELDS,
+            Self::Volume(_) => volume_inspect::FIELDS,
         }
     }
 
     fn row(&self) -> Result<gotmpl::Value> {
         match self {
-            Self::Container(document) => template::row(document, Vec::new()),
+            Self::Container(document) | Self::Volume(document) => {
+                template::row(document, Vec::new())
+            }
             Self::Image(image) => image.row(),
         }
     }
@@ -107,7 +113,8 @@ pub fn run(args: &InspectArgs, ctx: &Context, out: &mut Printer) -> Outcome {
         "" | "all" => Kinds::All,
         "container" => Kinds::Containers,
         "image" => Kinds::Images,
-        known @ ("volume" | "network" | "pod" | "artifact") => {
+        "volume" => Kinds::Volumes,
+        known @ ("network" | "pod" | "artifact") => {
             return Err(Error::new(
                 Kind::Unsupported,
                 format!("inspect --type {known} is not available in this version of pod"),
@@ -152,9 +159,14 @@ fn inspect(args: &Common, kinds: Kinds, ctx: &Context, out: &mut Printer) -> Out
     if args.latest && !args.names.is_empty() {
         return Err(Error::usage("you cannot provide additional arguments with --latest").into());
     }
-    if kinds == Kinds::Images && (args.latest || args.size) {
+    let kind = match kinds {
+        Kinds::Images => Some("image"),
+        Kinds::Volumes => Some("volume"),
+        Kinds::All | Kinds::Containers => None,
+    };
+    if let Some(kind) = kind.filter(|_| args.latest || args.size) {
         let flag = if args.latest { "latest" } else { "size" };
-        return Err(Error::usage(format!("{flag} is not supported for type \"image\"")).into());
+        return Err(Error::usage(format!("{flag} is not supported for type {kind:?}")).into());
     }
     if !args.latest && args.names.is_empty() {
         return Err(Error::usage("no names or ids specified").into());
@@ -176,8 +188,11 @@ fn inspect(args: &Common, kinds: Kinds, ctx: &Context, out: &mut Printer) -> Out
     exit::all(failures)
 }
 
-/// Containers come before images of the same name.
+/// Containers come before images of the same name, and those before volumes.
 fn look_up(name: &str, kinds: Kinds, size: bool, ctx: &Context) -> Result<Found> {
+    if kinds == Kinds::Volumes {
+        return volume_inspect::document(name, ctx).map(Found::Volume);
+    }
     if kinds != Kinds::Images {
         match ctx.containers()?.find(name) {
             Ok(container) => return of_container(&container, size),
@@ -195,10 +210,13 @@ fn look_up(name: &str, kinds: Kinds, size: bool, ctx: &Context) -> Result<Found>
         Ok(document) => Ok(Found::Image(Box::new(document))),
         // A text that cannot be an image's name is no object either.
         Err(err) if kinds == Kinds::All && matches!(err.kind(), Kind::NotFound | Kind::Usage) => {
-            Err(Error::new(
-                Kind::NotFound,
-                format!("no such object: {name:?}"),
-            ))
+            match volume_inspect::document(name, ctx) {
+                Err(err) if err.kind() == Kind::NotFound => Err(Error::new(
+                    Kind::NotFound,
+                    format!("no such object: {name:?}"),
+                )),
+                found => found.map(Found::Volume),
+            }
         }
         Err(err) => Err(err),
     }

@@ -4,7 +4,6 @@ mod row;
 
 use std::time::{Duration, SystemTime};
 
-use crate::cli::args::later::{Later, refused};
 use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{Outcome, Status};
@@ -38,13 +37,13 @@ pub struct PsArgs {
     #[arg(short, long)]
     latest: bool,
     /// Do not shorten ids and commands
-    #[arg(long)]
+    #[arg(long, alias = "notruncate")]
     no_trunc: bool,
     /// Leave the header out
     #[arg(long, visible_alias = "noheadings")]
     noheading: bool,
     /// Show namespaces
-    #[arg(long)]
+    #[arg(long, alias = "namespace")]
     ns: bool,
     /// Show the pod of each container
     #[arg(short, long)]
@@ -64,15 +63,11 @@ pub struct PsArgs {
     /// States are always looked at: no effect
     #[arg(long, hide = true)]
     sync: bool,
-    #[command(flatten)]
-    _later: PsLater,
+    /// Containers in the store that are not ours: there are none
+    #[arg(long, alias = "storage", hide = true)]
+    external: bool,
     #[arg(hide = true)]
     operands: Vec<String>,
-}
-
-refused! {
-    /// What Podman's `ps` has beside.
-    PsLater, &[Later::switch("external")]
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,23 +121,30 @@ const FIELDS: Fields = Fields {
 
 pub fn run(args: &PsArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     usage::none(&args.operands, "ps")?;
-    if args.quiet && (args.size || args.ns) {
-        let other = if args.size { "size" } else { "namespace" };
-        return Err(Error::usage(format!("quiet and {other} are mutually exclusive")).into());
-    }
-    if args.size && args.ns {
-        return Err(Error::usage("size and namespace options conflict").into());
-    }
-    if args.latest && (args.all || args.last.is_some()) {
-        return Err(Error::usage("--all, --last and --latest exclude each other").into());
+    let conflict = match () {
+        () if args.last.is_some_and(|n| n >= 0) && args.latest => {
+            Some("last and latest are mutually exclusive")
+        }
+        () if args.quiet && (args.size || args.ns) => {
+            Some("quiet conflicts with size and namespace")
+        }
+        () if args.size && args.ns => Some("size and namespace options conflict"),
+        () if args.watch.is_some_and(|n| n > 0) && args.latest => {
+            Some("the watch and latest flags cannot be used together")
+        }
+        () => None,
+    };
+    if let Some(text) = conflict {
+        return Err(Error::usage(text).into());
     }
     let format = match &args.format {
-        Some(text) => Some(Format::parse(text, FIELDS)?),
+        // As Podman: namespaces by either name.
+        Some(text) => Some(Format::parse(&text.replace(".Namespaces.", "."), FIELDS)?),
         None => None,
     };
     loop {
         let text = show(args, format.as_ref(), ctx)?;
-        let Some(seconds) = args.watch else {
+        let Some(seconds) = args.watch.filter(|n| *n > 0) else {
             out.text(&text)?;
             return Ok(Status::SUCCESS);
         };

@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::output::template::{self, Fields, Format};
 use crate::cli::output::{Printer, json};
-use crate::error::{Error, Failures, Result};
+use crate::error::{Error, Failures, Kind, Result};
 use crate::volume::{DRIVER, Volume};
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub struct VolumeInspectArgs {
     names: Vec<String>,
 }
 
-const FIELDS: Fields = Fields {
+pub(super) const FIELDS: Fields = Fields {
     command: "inspect",
     of: "entities.VolumeInspectReport",
     maps: &["Labels", "Options", "Status"],
@@ -81,6 +81,14 @@ impl Document {
             name: record.name,
         }
     }
+}
+
+/// The document of one volume.
+pub(super) fn document(name: &str, ctx: &Context) -> Result<serde_json::Value> {
+    let volume = ctx.containers()?.volumes().find(name)?;
+    let document = Document::new(volume, &running(ctx)?);
+    serde_json::to_value(document)
+        .map_err(|err| Error::new(Kind::System, format!("describe volume {name}: {err}")))
 }
 
 /// Volumes of running containers, one entry a mount.

@@ -23,7 +23,7 @@ pub struct InspectContainer {
     pub hostname_path: String,
     pub hosts_path: String,
     pub static_dir: String,
-    #[serde(rename = "OCIConfigPath")]
+    #[serde(rename = "OCIConfigPath", skip_serializing_if = "String::is_empty")]
     pub oci_config_path: String,
     #[serde(rename = "OCIRuntime")]
     pub oci_runtime: String,
@@ -56,6 +56,8 @@ pub struct InspectContainer {
     pub lock_number: u32,
     pub config: InspectConfig,
     pub host_config: Value,
+    pub use_image_hosts: bool,
+    pub use_image_hostname: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -70,14 +72,17 @@ pub struct InspectState {
     pub oom_killed: bool,
     pub dead: bool,
     pub pid: i32,
+    #[serde(skip_serializing_if = "is_zero")]
     pub conmon_pid: i32,
     pub exit_code: i32,
     pub error: String,
     pub started_at: String,
     pub finished_at: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub cgroup_path: String,
     pub checkpointed_at: String,
     pub restored_at: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped_by_user: bool,
 }
 
@@ -143,6 +148,20 @@ pub struct HostPort {
     pub host_port: String,
 }
 
+/// A secret that is a file of the container; the secret itself is nowhere here.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InspectSecret {
+    pub name: String,
+    #[serde(rename = "ID")]
+    pub id: String,
+    #[serde(rename = "UID")]
+    pub uid: u32,
+    #[serde(rename = "GID")]
+    pub gid: u32,
+    pub mode: u32,
+}
+
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct InspectConfig {
@@ -171,9 +190,16 @@ pub struct InspectConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     pub umask: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<InspectSecret>,
     pub timeout: u32,
     pub stop_timeout: u32,
     pub passwd: bool,
     #[serde(rename = "sdNotifyMode")]
     pub sd_notify_mode: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }

@@ -10,9 +10,11 @@ use super::super::request::{
     BaseHosts, CgroupsMode, CreateRequest, LogDriver, MountOptions, MountRequest, NamespaceMode,
     SecurityOpt, UsernsMode,
 };
+use super::super::spec::capability_names;
 use super::port_bindings;
 use crate::cgroup::{DEFAULT_PIDS, DeviceKind};
 use crate::net::NetworkMode;
+use crate::runtime::caps::CapSet;
 
 impl Container {
     /// `HostConfig`: what the container was asked to be.
@@ -68,6 +70,7 @@ impl Container {
             .map(|d| json!({"PathOnHost": d.source, "PathInContainer": d.target, "CgroupPermissions": d.permissions}))
             .collect();
         let security: Vec<String> = request.security_opt.iter().map(security_word).collect();
+        let (added, dropped) = capability_changes(&self.record);
         let mut config = json!({
             "Binds": binds,
             "CgroupManager": "cgroupfs",
@@ -88,8 +91,8 @@ impl Container {
             "Annotations": request.annotations,
             "VolumeDriver": "",
             "VolumesFrom": (!request.volumes_from.is_empty()).then_some(&request.volumes_from),
-            "CapAdd": request.cap_add,
-            "CapDrop": request.cap_drop,
+            "CapAdd": added,
+            "CapDrop": dropped,
             "Dns": request.dns,
             "DnsOptions": request.dns_option,
             "DnsSearch": request.dns_search,
@@ -97,7 +100,7 @@ impl Container {
         let rest = json!({
             "ExtraHosts": extra_hosts,
             "HostsFile": hosts_file(request.base_hosts.as_ref()),
-            "GroupAdd": request.group_add,
+            "GroupAdd": if request.keep_groups { vec!["keep-groups".to_owned()] } else { request.group_add.clone() },
             "IpcMode": namespace_word(&request.ipc),
             "Cgroup": "",
             "Cgroups": match request.cgroups {
@@ -267,6 +270,20 @@ fn tmpfs_text(data: &[String], options: &MountOptions) -> String {
         .to_owned(),
     );
     words.join(",")
+}
+
+/// What the container has beyond Podman's eleven, and which of them it has not.
+fn capability_changes(record: &Record) -> (Vec<&'static str>, Vec<&'static str>) {
+    if record.request.privileged {
+        return (Vec::new(), Vec::new());
+    }
+    let (has, usual) = (capability_names(record), CapSet::DEFAULT.names());
+    let without = |all: &[&'static str], some: &[&str]| -> Vec<&'static str> {
+        let mut left = all.to_vec();
+        left.retain(|name| !some.contains(name));
+        left
+    };
+    (without(&has, &usual), without(&usual, &has))
 }
 
 /// As `--log-driver` spells it.
