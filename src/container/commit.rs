@@ -16,7 +16,7 @@ use crate::userns::map::IdMaps;
 use crate::userns::mode;
 
 use super::clock;
-use super::engine::Container;
+use super::engine::{Container, Containers};
 use super::events::Action;
 use super::record::Record;
 use super::request::{MountRequest, UsernsMode};
@@ -135,12 +135,21 @@ impl Container {
 
     /// The ids that the store's layers have.
     pub fn host_maps(&self) -> Result<IdMaps> {
-        let me = &self.engine.me;
+        self.engine.host_maps()
+    }
+}
+
+impl Containers {
+    /// The ids that the store's layers have, and volumes that no container has given others.
+    pub fn host_maps(&self) -> Result<IdMaps> {
+        let me = &self.me;
         mode::maps(&UsernsMode::Host, me.uid.as_raw(), me.gid.as_raw(), || {
             me.name()
         })
     }
+}
 
+impl Container {
     /// A removal takes the record away before it touches the tree: with the record there, the tree was whole.
     fn still_there(&self) -> Result<()> {
         match self.engine.load_record(&self.record.id)? {

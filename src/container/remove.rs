@@ -175,25 +175,32 @@ impl Container {
     }
 
     fn check_dependents(&self) -> Result<()> {
-        let Ok(entries) = fs::read_dir(self.dir()) else {
-            return Ok(());
-        };
-        for entry in entries.flatten() {
+        match self.dependents()?.first() {
+            None => Ok(()),
+            Some(other) => Err(Error::new(
+                Kind::InUse,
+                format!(
+                    "container {} has dependent containers which must be removed before it: {}: container already exists",
+                    self.record.id, other.record.id
+                ),
+            )),
+        }
+    }
+
+    /// The containers that join this one's namespaces.
+    pub fn dependents(&self) -> Result<Vec<Container>> {
+        let mut found = Vec::new();
+        let entries = fs::read_dir(self.dir()).into_iter().flatten().flatten();
+        for entry in entries {
             let name = entry.file_name();
             let Some(id) = name.to_str().and_then(|n| n.strip_prefix("needed-by-")) else {
                 continue;
             };
-            if is_id(id) && self.engine.load_record(id)?.is_some() {
-                return Err(Error::new(
-                    Kind::InUse,
-                    format!(
-                        "container {} has dependent containers which must be removed before it: {id}: container already exists",
-                        self.record.id
-                    ),
-                ));
+            if is_id(id) {
+                found.extend(self.engine.open(id)?);
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     pub(super) fn elsewhere(&self, tried: &str) -> Error {

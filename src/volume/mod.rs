@@ -10,6 +10,7 @@
 //! container it was made for until that container is removed without it; one whose container does not exist is
 //! garbage.
 
+mod archive;
 mod fill;
 mod list;
 mod options;

@@ -1,6 +1,8 @@
 //! `cp`: Podman's rules for sources and destinations, tars, owners, volumes, and containers that swap paths.
 
-use crate::support::TestHome;
+use std::os::unix::fs::MetadataExt;
+
+use crate::support::{Lane, TestHome, lane};
 
 /// What both sides have before each case: `/t` in the container, `h` in the user's home.
 const CONTAINER_TREE: &str = "rm -rf /t; mkdir -p /t/e/dd /t/d2; echo old >/t/file; ln -s e /t/le; \
@@ -152,6 +154,7 @@ fn check_cases(running: bool) {
         assert_eq!(got, *content, "{words}");
     }
     home.pod(["rm", "-f", "-t0", "c"]).ok();
+    home.pod(["volume", "rm", "-a"]).ok();
 }
 
 #[test]
@@ -162,4 +165,177 @@ fn podmans_rules_for_a_running_container() {
 #[test]
 fn podmans_rules_for_a_stopped_container() {
     check_cases(false);
+}
+
+#[test]
+fn owners_modes_times_links_and_holes_survive() {
+    let home = TestHome::with_busybox();
+    let base = ["run", "-d", "--name=c", "--network=none", "--user=12:34"];
+    home.pod([&base[..], &["busybox", "sleep", "1000"]].concat())
+        .ok();
+    home.sh(
+        "mkdir \"$HOME/d\"; cd \"$HOME/d\"; echo x >a; ln a b; chmod 640 a; touch -d @1000000000.5 a; mkfifo -m 600 p; \
+         truncate -s 64M hole; printf y >>hole; mkdir -m 2750 s; touch -d @999999999 s",
+    )
+    .ok();
+    assert_eq!(home.sh("\"$POD\" cp \"$HOME/d\" c:/tmp/d").ok(), "");
+    let look = "cd /tmp/d && stat -c '%n %u:%g %a %h %Y' a p s; stat -c '%n %s %b' hole";
+    let owner = if lane() == Lane::Bare { "0:0" } else { "12:34" };
+    let seen = home.pod(["exec", "--user=0", "c", "sh", "-c", look]).ok();
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(lines[0], format!("a {owner} 640 2 1000000000"), "{seen}");
+    assert!(lines[1].starts_with(&format!("p {owner} 600 1 ")), "{seen}");
+    assert_eq!(lines[2], format!("s {owner} 2750 2 999999999"), "{seen}");
+    let hole: Vec<&str> = lines[3].split(' ').collect();
+    assert_eq!(hole[1], "67108865");
+    assert!(hole[2].parse::<u64>().unwrap() < 1024, "{seen}");
+    // Without -a the owner stays: the user is root in the container.
+    home.sh("\"$POD\" cp --archive=false \"$HOME/d/a\" c:/tmp/mine")
+        .ok();
+    let mine = ["exec", "c", "stat", "-c", "%u:%g", "/tmp/mine"];
+    assert_eq!(home.pod(mine).ok(), "0:0");
+    // And back: all of it is the user's.
+    home.sh("\"$POD\" cp c:/tmp/d \"$HOME/back\"").ok();
+    let back = std::fs::metadata(home.path("home/back/a")).unwrap();
+    let link = std::fs::metadata(home.path("home/back/b")).unwrap();
+    assert_eq!(
+        (back.uid(), back.mode() & 0o777, back.mtime()),
+        (home.user.uid.as_raw(), 0o640, 1_000_000_000)
+    );
+    assert_eq!((back.mtime_nsec(), back.ino()), (500_000_000, link.ino()));
+    assert!(
+        std::fs::metadata(home.path("home/back/hole"))
+            .unwrap()
+            .blocks()
+            < 1024
+    );
+    home.pod(["rm", "-f", "-t0", "c"]).ok();
+}
+
+#[test]
+fn mounts_are_seen_as_the_container_sees_them() {
+    let home = TestHome::with_busybox();
+    home.sh("mkdir \"$HOME/b\" \"$HOME/ro\"; echo f >\"$HOME/f\"; echo b >\"$HOME/b/in\"")
+        .ok();
+    let script = "\"$POD\" run -d --name c --network none --tmpfs /t -v \"$HOME/b:/b\" -v \"$HOME/ro:/ro:ro\" -v v:/data/v busybox sleep 1000";
+    home.sh(script).ok();
+    let cp = |words: &str| home.sh(&format!("cd \"$HOME\" && \"$POD\" cp {words}"));
+    for target in ["/t/x", "/b/x", "/data/v/x"] {
+        cp(&format!("f c:{target}")).ok();
+        assert_eq!(home.pod(["exec", "c", "cat", target]).ok(), "f");
+    }
+    assert!(
+        cp("f c:/ro/x")
+            .code(125)
+            .stderr
+            .contains("Read-only file system")
+    );
+    cp("f c:/etc/hosts").ok(); // a mount point is written in place
+    assert_eq!(home.pod(["exec", "c", "cat", "/etc/hosts"]).ok(), "f");
+    cp("c:/b/in got").ok();
+    home.pod(["stop", "-t0", "c"]).ok();
+    cp("f c:/data/v/y").ok();
+    cp("f c:/b/y").ok();
+    assert!(
+        cp("f c:/ro/x")
+            .code(125)
+            .stderr
+            .contains("Read-only file system")
+    );
+    assert_eq!(home.sh("cat \"$HOME/b/y\" \"$HOME/got\"").ok(), "f\nb");
+    assert_eq!(cp("c:/data/v/x - | tar xO").ok(), "f");
+    // A mount point that is the mounts' alone leaves nothing behind.
+    assert!(!home.pod(["diff", "c"]).ok().contains("/y"));
+    home.pod(["start", "c"]).ok();
+    assert_eq!(
+        home.pod(["exec", "c", "cat", "/data/v/y", "/b/y"]).ok(),
+        "f\nf"
+    );
+    home.pod(["rm", "-f", "-t0", "c"]).ok();
+    home.pod(["volume", "rm", "-a"]).ok();
+}
+
+#[test]
+fn a_container_that_swaps_directories_for_links_reaches_nothing_outside() {
+    let home = TestHome::with_busybox();
+    home.sh("mkdir -p \"$HOME/src/swap/deep\" \"$HOME/canary\"; echo evil >\"$HOME/src/swap/deep/f\"; echo alive >\"$HOME/canary/f\"")
+        .ok();
+    // The canary has the same path on the host and, as something else, in the container.
+    let canary = home.path("home/canary").display().to_string();
+    let swap = format!(
+        "mkdir -p /w/real/deep {canary}; echo inside >/w/real/deep/f; cd /w; while :; do mv real swap; mv swap real; \
+         ln -s {canary} swap; rm swap; ln -s ../../../../../../../../../..{canary} swap; rm swap; done"
+    );
+    let base = ["run", "-d", "--name=c", "--network=none", "busybox"];
+    home.pod([&base[..], &["sh", "-c", &swap]].concat()).ok();
+    let race = "cd \"$HOME\"; for i in $(seq 60); do \"$POD\" cp src/swap c:/w/ 2>/dev/null; \"$POD\" cp src/swap/. c:/w/swap/ 2>/dev/null; \
+        tar c -C src swap | \"$POD\" cp - c:/w 2>/dev/null; \"$POD\" cp c:/w/swap out 2>/dev/null; \"$POD\" cp c:/w/swap/f out2 2>/dev/null; done; \
+        cat canary/*; grep -rl alive out out2 2>/dev/null; true";
+    assert_eq!(home.sh(race).ok(), "alive");
+    home.pod(["rm", "-f", "-t0", "c"]).ok();
+}
+
+#[test]
+fn tars_go_in_and_out() {
+    let home = TestHome::with_busybox();
+    home.pod(["create", "--name=c", "--network=none", "busybox"])
+        .ok();
+    home.sh("mkdir -p \"$HOME/d/s\"; cd \"$HOME/d\"; echo x >s/f; ln -s s/f l; ln s/f h")
+        .ok();
+    for compress in ["", "z", "J"] {
+        let script = format!("tar c{compress} -C \"$HOME/d\" . | \"$POD\" cp - c:/nosuchdir 2>&1");
+        let missing = home.sh(&script);
+        assert!(
+            missing.stdout.contains("destination must be a directory"),
+            "{missing}"
+        );
+        let script = format!(
+            "tar c{compress} -C \"$HOME/d\" . | \"$POD\" cp - c:/tmp && \"$POD\" cp c:/tmp/. - | tar t | sort | xargs"
+        );
+        assert_eq!(home.sh(&script).ok(), "h l s/ s/f");
+    }
+    let out = "mkdir \"$HOME/x\"; printf '' | tar c -C \"$HOME\" -P --transform 's,d/s/f,../../evil,' d/s/f | \"$POD\" cp - c:/tmp";
+    assert!(home.sh(out).code(125).stderr.contains("leads out of it"));
+    home.pod(["rm", "c"]).ok();
+}
+
+#[test]
+fn a_copy_of_a_directory_into_itself_ends() {
+    let home = TestHome::with_busybox();
+    home.pod([
+        "run",
+        "-d",
+        "--name=c",
+        "--network=none",
+        "busybox",
+        "sleep",
+        "1000",
+    ])
+    .ok();
+    home.pod(["exec", "c", "sh", "-c", "mkdir -p /d/e; echo x >/d/f"])
+        .ok();
+    let into = home.pod(["cp", "c:/d", "c:/d/e"]).code(125);
+    assert!(
+        into.stderr.contains("cannot copy a directory into itself"),
+        "{into}"
+    );
+    assert_eq!(
+        home.pod(["exec", "c", "find", "/d", "-type", "f"]).ok(),
+        "/d/f\n/d/e/d/f"
+    );
+    let same = home.pod(["cp", "c:/d/f", "c:/d/f"]).code(125);
+    assert!(same.stderr.contains("is the file that is copied"), "{same}");
+    let mixed = home.pod(["cp", "c:/d/f", "c:/d/e/d"]);
+    assert_eq!(mixed.code, 0, "{mixed}");
+    home.pod(["exec", "c", "mkdir", "-p", "/o/f"]).ok();
+    let refused = home.pod(["cp", "c:/d/.", "c:/o"]).code(125);
+    assert!(
+        refused
+            .stderr
+            .contains("cannot overwrite directory \"/o/f\" with non-directory"),
+        "{refused}"
+    );
+    home.pod(["cp", "--overwrite", "c:/d/.", "c:/o"]).ok();
+    assert_eq!(home.pod(["exec", "c", "cat", "/o/f"]).ok(), "x");
+    home.pod(["rm", "-f", "-t0", "c"]).ok();
 }

@@ -3,6 +3,7 @@
 //! [`go_style`] makes clap read as pflag does: a switch (`bool` field) takes `--rm`, `--rm=false`, `-d=0`; the last
 //! of several scalars wins; a value may begin with a dash.
 
+pub mod chosen;
 pub mod create;
 pub mod create_later;
 pub mod defaults;

@@ -55,7 +55,7 @@ pub fn run(args: &ExportArgs, ctx: &Context, _out: &mut Printer) -> Outcome {
 }
 
 /// The file, and whether it is a regular one.
-fn create(path: &Path) -> Result<(OwnedFd, bool)> {
+pub(super) fn create(path: &Path) -> Result<(OwnedFd, bool)> {
     let tried = || format!("write \"{}\"", path.display());
     let file = File::create(path).tried(tried)?;
     let regular = file.metadata().tried(tried)?.is_file();

@@ -53,6 +53,7 @@ mod tag;
 mod top;
 mod unshare;
 mod version;
+mod volume_archive;
 mod volume_create;
 mod volume_inspect;
 mod volume_ls;
@@ -169,9 +170,9 @@ pub const COMMANDS: &[Entry] = &[
         group: Group::Run,
         about: "Let paused containers go on",
         operands: "CONTAINER [CONTAINER...]",
-        augment: <pause::UnpauseArgs as clap::Args>::augment_args,
+        augment: <pause::PauseArgs as clap::Args>::augment_args,
         run: |matches, ctx, out| {
-            let args: pause::UnpauseArgs = parsed(matches)?;
+            let args: pause::PauseArgs = parsed(matches)?;
             pause::run_unpause(&args, ctx, out)
         },
     },
@@ -529,6 +530,50 @@ pub const COMMANDS: &[Entry] = &[
             volume_rm::run_exists(&args, ctx, out)
         },
     },
+    Entry {
+        paths: &["volume export"],
+        group: Group::Long,
+        about: "Write a volume's files as a tar",
+        operands: "VOLUME",
+        augment: <volume_archive::VolumeExportArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: volume_archive::VolumeExportArgs = parsed(matches)?;
+            volume_archive::run_export(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["volume import"],
+        group: Group::Long,
+        about: "Put the files of a tar into a volume",
+        operands: "VOLUME [FILE|-]",
+        augment: <volume_archive::VolumeImportArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: volume_archive::VolumeImportArgs = parsed(matches)?;
+            volume_archive::run_import(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["volume mount"],
+        group: Group::Long,
+        about: "Print where a volume's files are, inside unshare",
+        operands: "VOLUME",
+        augment: <volume_archive::VolumeMountArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: volume_archive::VolumeMountArgs = parsed(matches)?;
+            volume_archive::run_mount(&args, ctx, out)
+        },
+    },
+    Entry {
+        paths: &["volume unmount", "volume umount"],
+        group: Group::Long,
+        about: "Undo volume mount",
+        operands: "VOLUME [VOLUME...]",
+        augment: <volume_archive::VolumeMountArgs as clap::Args>::augment_args,
+        run: |matches, ctx, out| {
+            let args: volume_archive::VolumeMountArgs = parsed(matches)?;
+            volume_archive::run_unmount(&args, ctx, out)
+        },
+    },
     entry!(
         ["info", "system info"],
         System,
@@ -769,6 +814,7 @@ const LATER: &[&str] = &[
     "restore",
     "cleanup",
     "clone",
+    "reload",
     "runlabel",
     "trust",
     "sign",
@@ -839,6 +885,14 @@ fn remedy(path: &str) -> Option<&'static str> {
         "image sign" => "sign with cosign or with skopeo, which keep signatures in the registry",
         "image trust" | "image trust set" | "image trust show" => {
             "policy.json says which images are accepted, and is honoured: edit it"
+        }
+        "volume reload" => "it looks for volumes of plugins, and there are no plugins",
+        "container runlabel" => "pod image inspect shows the label: run its command by hand",
+        "container checkpoint" | "container restore" => {
+            "CRIU freezes containers of root only: commit the container, or pause it"
+        }
+        "container cleanup" => {
+            "there is nothing to do: a container's monitor leaves nothing, and any command sweeps after one that was killed"
         }
         "image scp" => "pod save IMAGE | ssh HOST pod load",
         _ => return None,

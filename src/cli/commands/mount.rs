@@ -278,7 +278,7 @@ pub fn run_image_unmount(args: &ImageUnmountArgs, ctx: &Context, out: &mut Print
 }
 
 /// A mount would belong to a namespace that ends with this very command.
-fn check_inside(command: &str) -> Result<()> {
+pub(super) fn check_inside(command: &str) -> Result<()> {
     match inside::around() {
         Some(_) => Ok(()),
         None => Err(Error::new(

@@ -1,12 +1,11 @@
 //! `restart`: stop containers, and start them again.
 
-use std::path::PathBuf;
-
+use crate::cli::args::chosen::Chosen;
 use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::output::Printer;
-use crate::cli::select::{Selected, Selection};
+use crate::cli::select::Selected;
 use crate::container::{Container, StartOptions, StopOptions};
 use crate::error::Failures;
 
@@ -14,37 +13,19 @@ use super::stop::{at_once, grace, is_up};
 
 #[derive(Debug, clap::Args)]
 pub struct RestartArgs {
-    /// Restart all containers, whatever their state
-    #[arg(short, long)]
-    all: bool,
-    /// Restart the container created last
-    #[arg(short, long)]
-    latest: bool,
     /// Restart only those that run
     #[arg(long)]
     running: bool,
     /// Seconds to wait before the kill, -1 for ever (default: the container's own, 10)
     #[arg(short, long, value_name = "SECONDS", value_parser = value::integer)]
     time: Option<i64>,
-    /// File with a container's id (can be repeated)
-    #[arg(long, value_name = "FILE")]
-    cidfile: Vec<PathBuf>,
-    /// Restart containers that fit (can be repeated)
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Containers, by name or id
-    #[arg(value_name = "CONTAINER")]
-    names: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 pub fn run(args: &RestartArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    let selection = Selection {
-        names: &args.names,
-        cidfiles: &args.cidfile,
-        latest: args.latest,
-        all: args.all || args.running,
-        filters: &args.filter,
-    };
+    let mut selection = args.chosen.selection();
+    selection.all |= args.running;
     let options = StopOptions {
         command: Some("restart"),
         grace: args.time.map(grace),

@@ -7,10 +7,8 @@ use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::output::Printer;
 use crate::cli::select::{Selected, Selection};
-use crate::container::RemoveOptions;
-use crate::error::{Failures, Kind};
-
-use crate::cli::args::later::{Later, refused};
+use crate::container::{Container, RemoveOptions};
+use crate::error::{Failures, Kind, Result};
 
 use super::stop::grace;
 
@@ -40,16 +38,12 @@ pub struct RmArgs {
     /// Remove containers that fit (can be repeated)
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
-    #[command(flatten)]
-    _later: RmLater,
+    /// Remove the containers that need its namespaces first
+    #[arg(long)]
+    depend: bool,
     /// Containers, by name or id
     #[arg(value_name = "CONTAINER")]
     names: Vec<String>,
-}
-
-refused! {
-    /// What Podman's `rm` has beside.
-    RmLater, &[Later::switch("depend")]
 }
 
 pub fn run(args: &RmArgs, ctx: &Context, out: &mut Printer) -> Outcome {
@@ -73,13 +67,38 @@ pub fn run(args: &RmArgs, ctx: &Context, out: &mut Printer) -> Outcome {
     }
     let missing_is_fine = args.force || args.ignore;
     let mut failures = Failures::default();
+    // Removed with an earlier one.
+    let mut shown: Vec<String> = Vec::new();
     for Selected { typed, found } in selection.find(ctx)? {
-        let removed = found.and_then(|container| container.remove(&options));
+        let mut also = Vec::new();
+        // As Podman: with all of them no order is asked for.
+        let removed = found.and_then(|container| match args.depend || args.all {
+            true => remove_all(&container, &options, &mut also),
+            false => container.remove(&options),
+        });
+        for id in also {
+            out.line(&id)?;
+            shown.push(id);
+        }
         match removed {
+            Ok(()) if shown.contains(&typed) => {}
             Ok(()) => out.line(&typed)?,
             Err(err) if missing_is_fine && err.kind() == Kind::NotFound => {}
             Err(err) => failures.push(err),
         }
     }
     exit::removal(failures)
+}
+
+/// Removes what needs `container`, then itself. `also`: ids of the others.
+fn remove_all(
+    container: &Container,
+    options: &RemoveOptions,
+    also: &mut Vec<String>,
+) -> Result<()> {
+    for other in container.dependents()? {
+        remove_all(&other, options, also)?;
+        also.push(other.id().to_owned());
+    }
+    container.remove(options)
 }

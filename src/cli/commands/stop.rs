@@ -1,58 +1,38 @@
 //! `stop`: ask containers to end, and kill those that do not in time.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::args::chosen::Chosen;
 use crate::cli::args::value;
 use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::output::Printer;
-use crate::cli::select::{Selected, Selection};
+use crate::cli::select::Selected;
 use crate::container::record::Status;
 use crate::container::{Container, StopOptions, StopReport};
 use crate::error::{Error, Failures, Kind, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct StopArgs {
-    /// Stop all running containers
-    #[arg(short, long)]
-    all: bool,
     /// Pass over containers that do not exist
     #[arg(short, long)]
     ignore: bool,
-    /// Stop the container created last
-    #[arg(short, long)]
-    latest: bool,
     /// Seconds to wait before the kill, -1 for ever (default: the container's own, 10)
     #[arg(short, long, value_name = "SECONDS", value_parser = value::integer)]
     time: Option<i64>,
-    /// File with a container's id (can be repeated)
-    #[arg(long, value_name = "FILE")]
-    cidfile: Vec<PathBuf>,
-    /// Stop running containers that fit (can be repeated)
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Containers, by name or id
-    #[arg(value_name = "CONTAINER")]
-    names: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 pub fn run(args: &StopArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    let selection = Selection {
-        names: &args.names,
-        cidfiles: &args.cidfile,
-        latest: args.latest,
-        all: args.all,
-        filters: &args.filter,
-    };
     let options = StopOptions {
         command: None,
         grace: args.time.map(grace),
     };
-    let by_filter = args.all || !args.filter.is_empty();
+    let by_filter = args.chosen.by_state();
     let mut failures = Failures::default();
     let mut chosen = Vec::new();
-    for Selected { typed, found } in selection.find(ctx)? {
+    for Selected { typed, found } in args.chosen.selection().find(ctx)? {
         match found {
             Err(err) if args.ignore && err.kind() == Kind::NotFound => {}
             Err(err) => failures.push(err),
