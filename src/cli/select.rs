@@ -98,7 +98,8 @@ pub fn one(ctx: &Context, name: Option<&str>, latest: bool, command: &str) -> Re
     }
 }
 
-fn read_cidfile(file: &PathBuf) -> Result<String> {
+/// The container's id that `--cidfile` of a creation wrote.
+pub fn read_cidfile(file: &PathBuf) -> Result<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|err| Error::io(&err, format!("reading CIDFile: open {}", file.display())))?;
     match text.split_whitespace().next() {

@@ -47,6 +47,10 @@ impl Default for WorkerOpts {
     }
 }
 
+/// How long a container may take from its birth to its root.
+const ROOT_TRIES: u32 = 2000;
+const ROOT_WAIT: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// One byte each, see the table above.
 const NAMESPACES_MADE: u8 = b'n';
 const MAPS_WRITTEN: u8 = b'm';
@@ -173,6 +177,8 @@ where
 /// Runs in: worker.
 fn enter_beside(parent: Pid, process: BorrowedFd<'_>, single_id: bool) -> Result<()> {
     let tried = || "enter a container";
+    let hosts = rustix::fs::stat(c"/").map(|stat| (stat.st_dev, stat.st_ino));
+    let hosts = hosts.tried(tried)?;
     // Before anything in there can see us. Joining a user namespace would do so, too: it changes credentials.
     sys::process::prctl(libc::PR_SET_DUMPABLE, 0, 0).tried(tried)?;
     let kinds = ThreadNameSpaceType::USER | ThreadNameSpaceType::MOUNT;
@@ -183,7 +189,19 @@ fn enter_beside(parent: Pid, process: BorrowedFd<'_>, single_id: bool) -> Result
         let _ = sys::process::setresgid(0);
         let _ = sys::process::setresuid(0);
     }
-    bind_to(parent)
+    bind_to(parent)?;
+    // A container that is just starting has the host's root until its `pivot_root`, which moves us along.
+    for _ in 0..ROOT_TRIES {
+        let now = rustix::fs::stat(c"/").tried(tried)?;
+        if (now.st_dev, now.st_ino) != hosts {
+            return Ok(());
+        }
+        std::thread::sleep(ROOT_WAIT);
+    }
+    Err(Error::new(
+        Kind::State,
+        "enter a container: it has no root of its own yet: container state improper",
+    ))
 }
 
 impl<T: DeserializeOwned> WorkerHandle<T> {

@@ -55,6 +55,9 @@ pub struct ExecArgs {
     /// No session is recorded: there never is one
     #[arg(long, hide = true)]
     no_session: bool,
+    /// File with the container's id, in place of a name
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
     #[command(flatten)]
     _later: ExecLater,
     /// Container, by name or id (none with --latest), then the command to run, with its arguments
@@ -69,12 +72,20 @@ pub struct ExecArgs {
 
 refused! {
     /// What Podman's `exec` has beside.
-    ExecLater, &[Later::value("cidfile"), Later::value("preserve-fd")]
+    ExecLater, &[Later::value("preserve-fd")]
 }
 
 pub fn run(args: &ExecArgs, ctx: &Context, out: &mut Printer) -> Outcome {
-    // With --latest the first word already belongs to the command.
+    let of_file = match (&args.cidfile, args.latest) {
+        (Some(_), true) => {
+            return Err(Error::usage("--cidfile and --latest cannot be used together").into());
+        }
+        (Some(file), false) => Some(select::read_cidfile(file)?),
+        (None, _) => None,
+    };
+    // With --latest or --cidfile the first word already belongs to the command.
     let (name, command) = match (args.words.split_first(), args.latest) {
+        _ if of_file.is_some() => (of_file.as_deref(), args.words.as_slice()),
         (_, true) => (None, args.words.as_slice()),
         (Some((name, command)), false) => (Some(name.as_str()), command),
         (None, false) => {
