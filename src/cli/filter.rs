@@ -42,12 +42,13 @@ enum Test {
     Volume(String),
     Network(String),
     Command(String),
+    /// Of a container without checks: `none`.
+    Health(String),
     RestartPolicy(String),
     /// Would be started after a boot, or not.
     OnBoot(bool),
     /// What no container here has: a pod.
     Never,
-    Always,
 }
 
 impl Filters {
@@ -151,10 +152,7 @@ fn test(key: &str, value: &str, created: &dyn Fn(&str) -> Result<SystemTime>) ->
         "network" => Test::Network(value.to_owned()),
         "command" => Test::Command(value.to_owned()),
         "pod" => Test::Never,
-        "health" => match value {
-            "none" | "" => Test::Always,
-            _ => Test::Never,
-        },
+        "health" => Test::Health(value.to_owned()),
         "restart-policy" => Test::RestartPolicy(value.to_owned()),
         "should-start-on-boot" => match value {
             "true" | "false" => Test::OnBoot(value == "true"),
@@ -308,10 +306,13 @@ impl Test {
             }
             Self::Network(name) => super::output::network_word(&record.network) == name,
             Self::Command(word) => record.process.args.first() == Some(word),
+            Self::Health(word) => match container.health() {
+                Some(results) => results.status.word() == word,
+                None => matches!(word.as_str(), "none" | ""),
+            },
             Self::RestartPolicy(word) => record.request.restart.word() == word,
             Self::OnBoot(wanted) => container.starts_on_boot() == *wanted,
             Self::Never => false,
-            Self::Always => true,
         }
     }
 }

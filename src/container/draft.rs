@@ -13,6 +13,7 @@ use crate::userns;
 
 use super::clock;
 use super::engine::Containers;
+use super::health::{self, HealthRequest};
 use super::merge::{self, Merged, clean_target};
 use super::names;
 use super::record::{ImageOf, Record, VERSION, VolumeMount};
@@ -110,6 +111,11 @@ impl Containers {
                 .retain(|known| known.split('=').next() != Some(name));
             process.env.push(entry.clone());
         }
+        let none = HealthRequest::default();
+        let health = health::decide(
+            request.health.as_deref().unwrap_or(&none),
+            image.and_then(|image| image.healthcheck.as_ref()),
+        )?;
         let mut record = Record {
             accounts: Vec::new(),
             version: VERSION,
@@ -131,6 +137,7 @@ impl Containers {
             hostname,
             stop_signal,
             stop_timeout: request.stop_timeout.unwrap_or(STOP_TIMEOUT),
+            health: health.map(Box::new),
             volumes,
             image_volumes,
             dependencies,

@@ -70,8 +70,6 @@ impl Container {
         )?;
         let (session, _) = names::new_id()?;
         let target = ExecTarget {
-            pid: Pid::from_raw(me.state.pid),
-            pidfd: init.as_fd(),
             spec: &plan.spec,
             user: plan.user,
             seccomp: plan.seccomp,
@@ -82,7 +80,7 @@ impl Container {
                 None => None,
             },
         };
-        let running = spawn(target, &process, stdio).map_err(|err| {
+        let running = spawn(target, init.as_fd(), &process, stdio).map_err(|err| {
             use nix::errno::Errno;
             let refused = match err.errno() {
                 // A pid namespace whose first process has ended takes no more (`pid_namespaces(7)`): ENOMEM.
@@ -134,7 +132,10 @@ fn is_ending(init: &OwnedFd) -> bool {
 }
 
 /// The container's own process with what the request changes.
-fn exec_process(spec: &Spec, request: &ExecRequest) -> Result<oci_spec::runtime::Process> {
+pub(super) fn exec_process(
+    spec: &Spec,
+    request: &ExecRequest,
+) -> Result<oci_spec::runtime::Process> {
     let of_spec = spec.process().clone();
     let mut process =
         of_spec.ok_or_else(|| Error::new(Kind::Corrupt, "exec: the container has no process"))?;

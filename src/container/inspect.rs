@@ -15,6 +15,7 @@ use crate::net::{PortMapping, Protocol};
 use crate::volume;
 
 use super::engine::Container;
+use super::health::Startup;
 use super::options::Sizes;
 use super::record::{Record, State, Status, VolumeMount};
 use super::request::{MountRequest, SecretTarget};
@@ -63,7 +64,10 @@ impl Container {
             created: created.clone(),
             path: process.args.first().cloned().unwrap_or_default(),
             args: process.args.iter().skip(1).cloned().collect(),
-            state: state(&self.state),
+            state: InspectState {
+                health: self.health(),
+                ..state(&self.state)
+            },
             image: image.as_ref().map(|i| i.id.clone()).unwrap_or_default(),
             image_digest: image.as_ref().map(|i| i.digest.clone()).unwrap_or_default(),
             image_name: image.as_ref().map(|i| i.name.clone()).unwrap_or_default(),
@@ -257,6 +261,7 @@ fn state(state: &State) -> InspectState {
             .unwrap_or_default(),
         checkpointed_at: NEVER.to_owned(),
         restored_at: NEVER.to_owned(),
+        health: None,
         stopped_by_user: state.stopped_by_user,
     }
 }
@@ -265,6 +270,7 @@ fn config(record: &Record) -> InspectConfig {
     let Record {
         request, process, ..
     } = record;
+    let health = record.health.as_deref();
     let volumes: BTreeMap<String, Value> = record
         .image_volumes
         .iter()
@@ -303,6 +309,14 @@ fn config(record: &Record) -> InspectConfig {
         create_command: request.create_command.clone(),
         timezone: request.timezone.clone(),
         secrets: Vec::new(),
+        healthcheck: health.map(|health| health.to_docker()),
+        healthcheck_on_failure_action: health.map(|health| health.on_failure.word()),
+        health_log_destination: health.map(|health| health.log.to_string()),
+        health_max_log_count: health.map(|health| health.max_log_count),
+        health_max_log_size: health.map(|health| health.max_log_size),
+        startup_health_check: health
+            .and_then(|health| health.startup.as_ref())
+            .map(Startup::to_docker),
         umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
         timeout: request.timeout.unwrap_or(0),
         stop_timeout: record.stop_timeout,

@@ -22,6 +22,7 @@ mod env_merge;
 pub mod events;
 mod exec;
 mod files;
+pub mod health;
 pub mod inspect;
 mod liveness;
 mod logs;

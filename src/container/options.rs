@@ -99,6 +99,8 @@ pub enum WaitCondition {
     Stopping,
     /// Not one of Podman's.
     Restarting,
+    Healthy,
+    Unhealthy,
     /// Exited, or never started.
     Stopped,
     Exited,

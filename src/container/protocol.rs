@@ -27,6 +27,8 @@ pub enum FrameKind {
     Stop = 7,
     /// The record on disk is a new one.
     Reload = 8,
+    /// Make a health check now, and tell how it came out.
+    Check = 9,
     /// The program was executed. Payload: host pid of the container's first process (four bytes) and of its monitor.
     Started = 16,
     /// It was not: see [`encode_error`].
@@ -35,6 +37,8 @@ pub enum FrameKind {
     Stderr = 19,
     /// Exit status, four bytes; nothing follows.
     Exit = 20,
+    /// How the check came out: one byte, an `Outcome` of the monitor.
+    Checked = 21,
 }
 
 impl FrameKind {
@@ -48,11 +52,13 @@ impl FrameKind {
             6 => Self::Broken,
             7 => Self::Stop,
             8 => Self::Reload,
+            9 => Self::Check,
             16 => Self::Started,
             17 => Self::Failed,
             18 => Self::Stdout,
             19 => Self::Stderr,
             20 => Self::Exit,
+            21 => Self::Checked,
             _ => return None,
         })
     }

@@ -24,6 +24,7 @@ use crate::runtime::accounts::AccountEntry;
 use crate::userns::map::IdMaps;
 
 use super::end::End;
+use super::health::Health;
 use super::request::{CreateRequest, MountOptions, NamespaceMode};
 
 pub const VERSION: u32 = 1;
@@ -52,6 +53,8 @@ pub struct Record {
     pub stop_signal: i32,
     /// Seconds.
     pub stop_timeout: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Box<Health>>,
     /// Named and anonymous volumes it mounts.
     #[serde(default)]
     pub volumes: Vec<VolumeMount>,

@@ -11,6 +11,7 @@ pub use crate::cgroup::Limits;
 use crate::net::{NetworkMode, PortMapping, Protocol};
 pub use crate::userns::mode::UsernsMode;
 
+use super::health::HealthRequest;
 use super::policy::RestartPolicy;
 
 /// `create` and `run`, without the image's own settings (those are merged into [`super::record::Process`]).
@@ -128,6 +129,8 @@ pub struct CreateRequest {
     pub stop_timeout: Option<u32>,
     #[serde(skip_serializing_if = "RestartPolicy::is_no")]
     pub restart: RestartPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Box<HealthRequest>>,
     /// `--timeout`: seconds the container may run; it is killed and `run` answers 255.
     pub timeout: Option<u32>,
     pub log: LogRequest,

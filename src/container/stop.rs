@@ -146,9 +146,8 @@ impl Container {
         }
     }
 
-    /// Its monitor may begin another run by itself.
     fn may_run_again(&self) -> bool {
-        self.state.status == Status::Restarting || !self.record.request.restart.is_no()
+        self.state.status == Status::Restarting || self.record.may_run_again()
     }
 
     /// To the container's first process; none is fine, it is what most signals are for.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 use super::engine::Container;
+use super::health::HealthStatus;
 use super::options::WaitCondition;
 use super::record::Status;
 use super::watch::Seen;
@@ -17,6 +18,18 @@ impl Container {
             some => some,
         };
         let mut me = self.clone();
+        for condition in conditions {
+            if let Some(status) = health_of(*condition).filter(|_| me.record.health.is_none()) {
+                return Err(Error::new(
+                    Kind::State,
+                    format!(
+                        "cannot use condition {:?}: container {} has no healthcheck",
+                        status.word(),
+                        me.record.id
+                    ),
+                ));
+            }
+        }
         if !me.refresh()? {
             return Ok(me.state.exit_code);
         }
@@ -32,7 +45,7 @@ impl Container {
             return Ok(me.state.exit_code);
         }
         loop {
-            let reached = conditions.iter().any(|&c| reaches(me.state.status, c));
+            let reached = conditions.iter().any(|&c| me.reaches(c));
             if reached && me.state.is_alive() {
                 return Ok(-1);
             }
@@ -60,6 +73,23 @@ impl Container {
     }
 }
 
+impl Container {
+    fn reaches(&self, condition: WaitCondition) -> bool {
+        match health_of(condition) {
+            Some(wanted) => self.health_word() == Some(wanted.word()),
+            None => reaches(self.state.status, condition),
+        }
+    }
+}
+
+fn health_of(condition: WaitCondition) -> Option<HealthStatus> {
+    match condition {
+        WaitCondition::Healthy => Some(HealthStatus::Healthy),
+        WaitCondition::Unhealthy => Some(HealthStatus::Unhealthy),
+        _ => None,
+    }
+}
+
 fn reaches(status: Status, condition: WaitCondition) -> bool {
     match condition {
         WaitCondition::Configured | WaitCondition::Created => status == Status::Created,
@@ -70,6 +100,6 @@ fn reaches(status: Status, condition: WaitCondition) -> bool {
         WaitCondition::Restarting => status == Status::Restarting,
         WaitCondition::Stopped => matches!(status, Status::Exited | Status::Created),
         WaitCondition::Exited => status == Status::Exited,
-        WaitCondition::Removing => false,
+        WaitCondition::Removing | WaitCondition::Healthy | WaitCondition::Unhealthy => false,
     }
 }

@@ -14,7 +14,7 @@ use super::manage::remember_name;
 use super::record::{ImageRecord, ManifestRecord, TagRecord, VERSION};
 use super::reference::Reference;
 use super::source::{ImageSource, Incoming};
-use super::{Event, Image, Images, Platform, PlatformRequest, Progress};
+use super::{Event, Healthcheck, Image, Images, Platform, PlatformRequest, Progress};
 use crate::error::{Error, Kind, Result};
 use crate::registry::check_depth;
 use crate::registry::event::BlobKind;
@@ -121,6 +121,10 @@ impl Images<'_> {
             digest: record.digest().to_string(),
             names: names.iter().map(Reference::to_string).collect(),
             config: plan.config.clone(),
+            healthcheck: record
+                .manifests
+                .first()
+                .and_then(|manifest| Healthcheck::of(&incoming.config, &manifest.media_type)),
             layers: plan
                 .chain
                 .iter()

@@ -85,12 +85,52 @@ pub struct Image {
     /// Full names, `docker.io/library/nginx:latest`.
     pub names: Vec<String>,
     pub config: ImageConfiguration,
+    /// `HEALTHCHECK`, which images of Docker's format have; OCI's know none.
+    pub healthcheck: Option<Healthcheck>,
     /// Layer trees relative to the store's root, uppermost first.
     pub layers: Vec<PathBuf>,
     /// Sum of the unpacked layers, bytes.
     pub size: u64,
     /// This very command fetched it.
     pub pulled: bool,
+}
+
+/// What Docker's image config has beside the OCI one: how to find out whether a container works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `NONE`, or `CMD` and words, or `CMD-SHELL` and a line.
+    pub test: Vec<String>,
+    /// Nanoseconds, as the next two; 0 is the default.
+    pub interval: i64,
+    pub timeout: i64,
+    pub start_period: i64,
+    pub retries: i64,
+}
+
+impl Healthcheck {
+    /// Of the image config `json`, which came with a manifest of `media_type`. A broken one is none.
+    fn of(json: &[u8], media_type: &str) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Outer {
+            config: Inner,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Inner {
+            healthcheck: Option<Healthcheck>,
+        }
+        const KEY: &[u8] = b"\"Healthcheck\"";
+        // Parsed only where there is one: most images have none.
+        let named = json.windows(KEY.len()).any(|window| window == KEY);
+        if !named || !media_type.contains("docker") {
+            return None;
+        }
+        serde_json::from_slice::<Outer>(json)
+            .ok()?
+            .config
+            .healthcheck
+    }
 }
 
 /// `--pull` and `--policy`: when a registry is asked although, or because, an image is (not) here.

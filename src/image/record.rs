@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::index::ListRecord;
 use super::reference::Reference;
-use super::{Image, Images};
+use super::{Healthcheck, Image, Images};
 use crate::error::{Error, Kind, Result, Tried};
 use crate::state::{Durable, is_temporary, load, save};
 use crate::storage::{ChainId, DiffId, Digest, LayerDigest};
@@ -196,6 +196,10 @@ impl Images<'_> {
             digest: record.digest().to_string(),
             names,
             config,
+            healthcheck: record
+                .manifests
+                .first()
+                .and_then(|manifest| Healthcheck::of(&bytes, &manifest.media_type)),
             layers: record
                 .layers
                 .iter()

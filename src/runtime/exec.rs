@@ -23,7 +23,7 @@ use super::init::open_terminal;
 use super::join::fork_into;
 use super::launch::{Child, flag, make_stdio, namespaces, personality};
 use super::message::{Channel, Message};
-use super::plan::{Running, StdioPlan, UserPlan};
+use super::plan::{Running, Stdio, StdioPlan, UserPlan};
 use super::process::{Extras, ProcessPlan};
 use super::seccomp::Program;
 use super::step::{At, Failed, Step};
@@ -33,9 +33,6 @@ use super::words;
 /// The container to enter, and how its processes are confined.
 #[derive(Debug)]
 pub struct ExecTarget<'a> {
-    /// Its first process, in the caller's pid namespace.
-    pub pid: Pid,
-    pub pidfd: BorrowedFd<'a>,
     /// The spec it was launched with: which namespaces it has of its own.
     pub spec: &'a Spec,
     pub user: UserPlan,
@@ -49,11 +46,34 @@ pub struct ExecTarget<'a> {
     pub cgroup: Option<OwnedFd>,
 }
 
-/// Everything the new process needs, allocated before the fork.
-struct ExecPlan {
+/// A process for a container, ready to be started any number of times.
+#[derive(Debug)]
+pub struct Prepared {
     process: ProcessPlan,
+    cgroup: Option<OwnedFd>,
+    namespaces: u64,
+    /// Orphans of the process are its own while it lives: all it makes can be found below it.
+    keeps_orphans: bool,
+}
+
+/// What one start adds.
+struct ExecPlan<'a> {
+    process: &'a mut ProcessPlan,
     stdio: [Option<OwnedFd>; 3],
     pty: Option<(u16, u16)>,
+    keeps_orphans: bool,
+}
+
+/// A process on its way into the container. Dropping it ends it.
+#[derive(Debug)]
+pub struct Entering {
+    channel: Channel,
+    helper: Pid,
+    child: Option<Child>,
+    stdio: Stdio,
+    executing: bool,
+    failure: Option<Error>,
+    over: bool,
 }
 
 fn personality_of(spec: &Spec) -> Option<u32> {
@@ -64,86 +84,174 @@ fn personality_of(spec: &Spec) -> Option<u32> {
 /// Runs `process` in the container: all of its namespaces joined in one step, same capabilities, filter, limits and
 /// `no_new_privs`.
 ///
-/// The new process is a child of the caller, who reaps it. For a process with one thread only. Fails as
-/// [`super::launch::Starting::finish`] does.
-pub fn spawn(target: ExecTarget<'_>, process: &Process, stdio: StdioPlan) -> Result<Running> {
-    let (theirs_stdio, mut mine_stdio) = make_stdio(stdio)?;
-    let mut plan = ExecPlan {
-        process: ProcessPlan::compile(
-            process,
-            Extras {
-                user: target.user,
-                filter: target.seccomp,
-                preserve: target.preserve,
-                create_cwd: false,
-                single_id: target.single_id,
-                init: false,
-                personality: personality_of(target.spec),
-            },
-        )?,
-        stdio: theirs_stdio,
-        pty: match stdio {
-            StdioPlan::Pty { rows, columns } => Some((rows, columns)),
-            _ => None,
-        },
-    };
-    let namespaces = own_namespaces(target.spec);
-    let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a process")?;
-    let cgroup = target.cgroup.as_ref().map(AsFd::as_fd);
-    let helper = match fork_into(cgroup).map_err(|errno| match errno {
-        Errno::EDEADLK => Error::new(Kind::System, "enter a container: this process has threads"),
-        _ => Error::os(errno, "enter a container"),
-    })? {
-        Forked::Child => {
-            drop(channel);
-            helper(&mut plan, target.pidfd, namespaces, &theirs)
-        }
-        Forked::Parent(pid) => pid,
-    };
-    drop(theirs);
-    plan.stdio = [None, None, None];
-    // To the end of the channel, whatever is said: helper and process speak in any order.
-    let mut child: Option<Child> = None;
-    let mut executing = false;
-    let mut failure: Option<Error> = None;
-    loop {
-        match channel.receive().tried(|| "hear from a starting process") {
+/// `container` is a pidfd of its first process. The new process is a child of the caller, who reaps it. For a process
+/// with one thread only. Fails as [`super::launch::Starting::finish`] does.
+pub fn spawn(
+    target: ExecTarget<'_>,
+    container: BorrowedFd<'_>,
+    process: &Process,
+    stdio: StdioPlan,
+) -> Result<Running> {
+    let mut prepared = Prepared::compile(target, process)?;
+    let mut entering = prepared.start(container, stdio)?;
+    while !entering.step(&prepared) {}
+    entering.finish()
+}
+
+impl Prepared {
+    pub fn compile(target: ExecTarget<'_>, process: &Process) -> Result<Self> {
+        Ok(Self {
+            namespaces: own_namespaces(target.spec),
+            keeps_orphans: false,
+            cgroup: target.cgroup,
+            process: ProcessPlan::compile(
+                process,
+                Extras {
+                    user: target.user,
+                    filter: target.seccomp,
+                    preserve: target.preserve,
+                    create_cwd: false,
+                    single_id: target.single_id,
+                    init: false,
+                    personality: personality_of(target.spec),
+                },
+            )?,
+        })
+    }
+
+    /// A descriptor it needs when it is started.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.cgroup.as_ref().map(AsFd::as_fd)
+    }
+
+    #[must_use]
+    pub fn keeping_orphans(mut self) -> Self {
+        self.keeps_orphans = true;
+        self
+    }
+
+    /// Begins; `container`: a pidfd of its first process.
+    pub fn start(&mut self, container: BorrowedFd<'_>, stdio: StdioPlan) -> Result<Entering> {
+        let (theirs_stdio, mine_stdio) = make_stdio(stdio)?;
+        let (channel, theirs) = Channel::pair().tried(|| "make a socket pair for a process")?;
+        let cgroup = self.cgroup.as_ref().map(AsFd::as_fd);
+        let helper = match fork_into(cgroup).map_err(|errno| match errno {
+            Errno::EDEADLK => {
+                Error::new(Kind::System, "enter a container: this process has threads")
+            }
+            _ => Error::os(errno, "enter a container"),
+        })? {
+            Forked::Child => {
+                drop(channel);
+                let mut plan = ExecPlan {
+                    process: &mut self.process,
+                    stdio: theirs_stdio,
+                    pty: match stdio {
+                        StdioPlan::Pty { rows, columns } => Some((rows, columns)),
+                        _ => None,
+                    },
+                    keeps_orphans: self.keeps_orphans,
+                };
+                helper(&mut plan, container, self.namespaces, &theirs)
+            }
+            Forked::Parent(pid) => pid,
+        };
+        Ok(Entering {
+            channel,
+            helper,
+            child: None,
+            stdio: mine_stdio,
+            executing: false,
+            failure: None,
+            over: false,
+        })
+    }
+}
+
+impl AsFd for Entering {
+    /// Readable when [`Entering::step`] has something to do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}
+
+impl Entering {
+    /// Hears one message, and waits for it; `true`: that was the last. To the end of the channel, whatever is said:
+    /// helper and process speak in any order.
+    pub fn step(&mut self, of: &Prepared) -> bool {
+        let heard = self.channel.receive();
+        let failure = match heard.tried(|| "hear from a starting process") {
             Ok(Some((Message::Born { pid }, _))) => match adopt(pid) {
-                Ok(born) => child = Some(born),
-                Err(err) => failure = failure.or(Some(err)),
+                Ok(born) => {
+                    self.child = Some(born);
+                    None
+                }
+                Err(err) => Some(err),
             },
-            Ok(Some((Message::Terminal, Some(master)))) => mine_stdio.pty = Some(master),
-            Ok(Some((Message::Executing, _))) => executing = true,
-            Ok(Some((Message::Failed(failed), _))) => {
-                failure = failure.or(Some(words::of_process(&plan.process, failed)));
+            Ok(Some((Message::Terminal, Some(master)))) => {
+                self.stdio.pty = Some(master);
+                None
             }
-            Ok(Some(_)) => {
-                failure = failure.or(Some(Error::new(
-                    Kind::System,
-                    "enter a container: it sent what nobody asked for",
-                )));
+            Ok(Some((Message::Executing, _))) => {
+                self.executing = true;
+                None
             }
-            Ok(None) => break,
+            Ok(Some((Message::Failed(failed), _))) => Some(words::of_process(&of.process, failed)),
+            Ok(Some(_)) => Some(Error::new(
+                Kind::System,
+                "enter a container: it sent what nobody asked for",
+            )),
+            Ok(None) => {
+                self.over = true;
+                None
+            }
             Err(err) => {
-                failure = failure.or(Some(err));
-                break;
+                self.over = true;
+                Some(err)
+            }
+        };
+        self.failure = self.failure.take().or(failure);
+        self.over
+    }
+
+    /// The outcome, after the last message.
+    pub fn finish(mut self) -> Result<Running> {
+        self.reap_helper();
+        let early = || Error::new(Kind::System, "enter a container: the process ended early");
+        let child = match (self.failure.take(), self.child.take()) {
+            (Some(err), _) => return Err(err),
+            (None, Some(child)) if self.executing && self.over => child,
+            (None, _) => return Err(early()),
+        };
+        let (pid, pidfd) = child.release()?;
+        Ok(Running {
+            pid,
+            pidfd,
+            stdio: std::mem::take(&mut self.stdio),
+        })
+    }
+
+    /// It ends once the process is born, or could not be.
+    fn reap_helper(&mut self) {
+        let _ = waitpid(self.helper, None);
+        self.over = true;
+    }
+}
+
+impl Drop for Entering {
+    fn drop(&mut self) {
+        if !self.over {
+            // Not reaped yet, so the pid is still our child's.
+            let _ = nix::sys::signal::kill(self.helper, nix::sys::signal::Signal::SIGKILL);
+            self.reap_helper();
+            // What it has born by now is told in the channel.
+            while let Ok(Some((message, _))) = self.channel.receive_now() {
+                if let Message::Born { pid } = message {
+                    self.child = adopt(pid).ok();
+                }
             }
         }
     }
-    // It ended once the process was born, or could not be.
-    let _ = waitpid(helper, None);
-    let early = || Error::new(Kind::System, "enter a container: the process ended early");
-    let child = match (failure, child) {
-        (Some(err), _) => return Err(err),
-        (None, Some(child)) if executing => child,
-        (None, _) => return Err(early()),
-    };
-    let (pid, pidfd) = child.release()?;
-    Ok(Running {
-        pid,
-        pidfd,
-        stdio: mine_stdio,
-    })
 }
 
 /// The namespaces a process of the container has to join: the caller is in the others already, and may not "join"
@@ -163,7 +271,12 @@ fn adopt(pid: i32) -> Result<Child> {
 }
 
 /// Runs in: helper.
-fn helper(plan: &mut ExecPlan, container: BorrowedFd<'_>, namespaces: u64, channel: &Channel) -> ! {
+fn helper(
+    plan: &mut ExecPlan<'_>,
+    container: BorrowedFd<'_>,
+    namespaces: u64,
+    channel: &Channel,
+) -> ! {
     match enter(container, namespaces) {
         Err(failed) => {
             let _ = channel.send(Message::Failed(failed)); // nobody is left to tell
@@ -185,13 +298,16 @@ fn enter(container: BorrowedFd<'_>, namespaces: u64) -> Result<Cloned, Failed> {
 }
 
 /// Runs in: the new process. System calls only. Never returns.
-fn inside(plan: &mut ExecPlan, channel: &Channel) -> ! {
+fn inside(plan: &mut ExecPlan<'_>, channel: &Channel) -> ! {
     let ready = prepare(plan, channel);
     plan.process.finish(ready, &plan.stdio, channel)
 }
 
-fn prepare(plan: &mut ExecPlan, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
+fn prepare(plan: &mut ExecPlan<'_>, channel: &Channel) -> Result<(OwnedFd, Found), Failed> {
     rustix::process::setsid().at(Step::Session, 0)?;
+    if plan.keeps_orphans {
+        sys::process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).at(Step::Session, 1)?;
+    }
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(c"/", flags, Mode::empty()).at(Step::PivotRoot, 0)?;
     if !plan.process.single_id {
@@ -211,7 +327,11 @@ fn prepare(plan: &mut ExecPlan, channel: &Channel) -> Result<(OwnedFd, Found), F
 }
 
 /// A terminal of the container's devpts. The container has been running: what lies at the name is checked.
-fn make_terminal(plan: &mut ExecPlan, size: (u16, u16), channel: &Channel) -> Result<(), Failed> {
+fn make_terminal(
+    plan: &mut ExecPlan<'_>,
+    size: (u16, u16),
+    channel: &Channel,
+) -> Result<(), Failed> {
     const DEVPTS_SUPER_MAGIC: i64 = 0x1cd1;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let devpts = open(c"/dev/pts", flags, Mode::empty()).at(Step::Terminal, 0)?;

@@ -551,6 +551,12 @@ pub(super) fn make_stdio(plan: StdioPlan) -> Result<([Option<OwnedFd>; 3], Stdio
     let mut mine = Stdio::default();
     let theirs = match plan {
         StdioPlan::Inherit | StdioPlan::Pty { .. } => [None, None, None],
+        StdioPlan::Captured => {
+            let (out, output) = pipe()?;
+            mine.stdout = Some(out);
+            let error = output.try_clone().tried(|| "copy a pipe")?;
+            [null()?, Some(output), Some(error)]
+        }
         StdioPlan::Null => [null()?, null()?, null()?],
         StdioPlan::Pipes { stdin } => {
             let input = match stdin {

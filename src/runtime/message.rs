@@ -15,7 +15,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use rustix::net::{
@@ -108,6 +108,10 @@ impl Channel {
         .map_err(errno)
     }
 
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// No allocation: also for use between fork and exec.
     pub(super) fn send(&self, message: Message) -> Result<(), Errno> {
         self.send_with(message, None)
@@ -140,12 +144,21 @@ impl Channel {
 
     /// The next message; `None` at end-of-file. No allocation.
     pub(super) fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>, Errno> {
+        self.receive_with(RecvFlags::CMSG_CLOEXEC)
+    }
+
+    /// [`Channel::receive`], which fails with `EAGAIN` where it would wait.
+    pub(super) fn receive_now(&self) -> Result<Option<(Message, Option<OwnedFd>)>, Errno> {
+        self.receive_with(RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
+    }
+
+    fn receive_with(&self, flags: RecvFlags) -> Result<Option<(Message, Option<OwnedFd>)>, Errno> {
         let mut bytes = [0u8; BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let got = loop {
             let parts = &mut [IoSliceMut::new(&mut bytes)];
-            match recvmsg(&self.0, parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            match recvmsg(&self.0, parts, &mut control, flags) {
                 Err(rustix::io::Errno::INTR) => {}
                 // Told once, ahead of what the peer sent, when it ended with a message of ours unread (unix(7) says
                 // it of streams only): its last words are still there.

@@ -98,6 +98,8 @@ pub enum StdioPlan {
     Null,
     /// Pipes to the caller; without `stdin` that one is `/dev/null`.
     Pipes { stdin: bool },
+    /// One pipe to the caller for both outputs; stdin is `/dev/null`.
+    Captured,
     /// A terminal of the container's own devpts, controlling terminal of a new session; also `/dev/console`.
     Pty { rows: u16, columns: u16 },
 }

@@ -238,7 +238,7 @@ pub fn capset(effective: u64, permitted: u64, inheritable: u64) -> Result<(), Er
 /// A `prctl(2)` whose arguments are all integers.
 pub fn prctl(option: i32, arg2: u64, arg3: u64) -> Result<i64, Errno> {
     // SAFETY: the callers pass options that take integers only (PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_KEEPCAPS,
-    // PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE), so the kernel reads no memory of ours.
+    // PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER), so the kernel reads no memory of ours.
     cvt(unsafe { libc::syscall(libc::SYS_prctl, option, arg2, arg3, 0, 0) })
 }
 

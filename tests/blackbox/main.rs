@@ -18,6 +18,7 @@ mod doors;
 mod environment;
 mod exec;
 mod faults;
+mod health;
 mod image_config;
 mod images;
 mod init;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::create_later::CreateLater;
+use super::health::HealthArgs;
 use super::limits::LimitArgs;
 use super::registry::{PlatformArgs, RegistryArgs};
 use super::value;
@@ -72,14 +73,13 @@ pub struct CreateArgs {
     /// When to run the program again: no, always, on-failure[:N], unless-stopped
     #[arg(long, value_name = "POLICY")]
     pub restart: Option<String>,
-    /// Passed on to the container: no health check runs
-    #[arg(long, hide = true)]
-    pub no_healthcheck: bool,
 
     #[command(flatten)]
     pub process: ProcessArgs,
     #[command(flatten)]
     pub files: FileArgs,
+    #[command(flatten)]
+    pub health: HealthArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]

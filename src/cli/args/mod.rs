@@ -9,6 +9,7 @@ pub mod create_later;
 pub mod defaults;
 pub mod env;
 pub mod global;
+pub mod health;
 pub mod later;
 pub mod limits;
 pub mod mounts;

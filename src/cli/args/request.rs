@@ -36,6 +36,7 @@ pub fn request(
         pidfile: args.pidfile.clone(),
         monitor_pidfile: args.conmon_pidfile.clone(),
         log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        health: args.health.request()?.map(Box::new),
         restart: args.restart.as_deref().unwrap_or_default().parse()?,
         secrets: args
             .secret

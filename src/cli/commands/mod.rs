@@ -14,6 +14,7 @@ mod create;
 mod diff;
 mod exec;
 mod export;
+mod healthcheck_run;
 mod history;
 mod image_exists;
 mod image_inspect;
@@ -203,6 +204,13 @@ pub const COMMANDS: &[Entry] = &[
         "Join the terminal or output of a running container",
         "CONTAINER",
         attach::AttachArgs
+    ),
+    entry!(
+        ["healthcheck run"],
+        Long,
+        "Make a container's health check now",
+        "CONTAINER",
+        healthcheck_run::HealthcheckRunArgs
     ),
     entry!(
         ["wait", "container wait"],
@@ -786,6 +794,7 @@ pub const COMMANDS: &[Entry] = &[
 pub const PARENTS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
+    ("healthcheck", "Check containers"),
     ("manifest", "Manage lists of images for several platforms"),
     ("secret", "Manage secrets"),
     ("system", "Look at pod itself"),
@@ -801,7 +810,6 @@ const LATER: &[&str] = &[
     "events",
     "farm",
     "generate",
-    "healthcheck",
     "init",
     "kube",
     "machine",

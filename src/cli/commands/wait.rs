@@ -86,14 +86,8 @@ fn condition(text: &str) -> Result<WaitCondition> {
         "stopped" => WaitCondition::Stopped,
         "exited" => WaitCondition::Exited,
         "removing" => WaitCondition::Removing,
-        "healthy" | "unhealthy" => {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "wait --condition {text}: health checks are not available in this version of pod"
-                ),
-            ));
-        }
+        "healthy" => WaitCondition::Healthy,
+        "unhealthy" => WaitCondition::Unhealthy,
         _ => {
             return Err(Error::usage(format!(
                 "unknown container state: {text}: invalid argument"

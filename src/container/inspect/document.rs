@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::health::Results;
+
 /// Serialises to one element of `inspect`'s array.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -82,6 +84,8 @@ pub struct InspectState {
     pub cgroup_path: String,
     pub checkpointed_at: String,
     pub restored_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Results>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped_by_user: bool,
 }
@@ -189,6 +193,18 @@ pub struct InspectConfig {
     pub create_command: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck_on_failure_action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_log_destination: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_max_log_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_max_log_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_health_check: Option<Value>,
     pub umask: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<InspectSecret>,

@@ -14,12 +14,12 @@ use super::super::clock;
 use super::super::end::Asked;
 use super::super::engine::{Container, Containers};
 use super::super::files;
-use super::super::policy::{Restarts, RunEnded};
+use super::super::health::OnFailure;
+use super::super::policy::{RestartPolicy, Restarts, RunEnded};
 use super::super::record::{Record, State, Status};
 use super::super::request::LogDriver;
 use super::super::spec::uses_mount_points;
 use super::super::start::NO_TERMINAL;
-use super::chronicle::Chronicle;
 use super::launch::{Launch, Launched};
 use super::pump::Pump;
 use super::silence_stdio;
@@ -40,7 +40,7 @@ impl Kept {
         preserve: &[Option<OwnedFd>],
     ) -> Result<Self> {
         let mut kept = Self::default();
-        if record.request.restart.is_no() {
+        if !record.may_run_again() {
             return Ok(kept);
         }
         if matches!(stdio, StdioPlan::Inherit) {
@@ -67,8 +67,9 @@ pub(super) struct Over<'a> {
     pub(super) record: &'a mut Record,
     pub(super) kept: &'a Kept,
     pub(super) state_path: &'a Path,
-    pub(super) chronicle: &'a mut Chronicle,
     pub(super) died: SystemTime,
+    /// What was done because it was unhealthy.
+    pub(super) action: OnFailure,
 }
 
 /// Runs the program again where the policy says so; `None`: that was the end, and `state` tells of it.
@@ -86,8 +87,13 @@ pub(super) fn run_again(
         if pump.reload || !over.record.request.restart.is_no() {
             *over.record = over.engine.load_record(&over.record.id).ok().flatten()?;
         }
-        let pause = restarts.next(over.record.request.restart, run)?;
-        over.chronicle
+        let policy = match std::mem::take(&mut over.action) {
+            OnFailure::Stop => return None,
+            OnFailure::Restart => RestartPolicy::Always,
+            OnFailure::None | OnFailure::Kill => over.record.request.restart,
+        };
+        let pause = restarts.next(policy, run)?;
+        pump.chronicle
             .ended(over.record, state.exit_code, over.died, false);
         pump.dismiss(state.exit_code);
         state.status = Status::Restarting;
@@ -107,7 +113,7 @@ pub(super) fn run_again(
         }
         match launch(&over, restarts.count) {
             Ok(launched) => {
-                over.chronicle.restarted(over.record, launched.made);
+                pump.chronicle.restarted(over.record, launched.made);
                 return Some(launched);
             }
             Err(err) => {

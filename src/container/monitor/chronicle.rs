@@ -71,6 +71,13 @@ impl Chronicle {
         }
     }
 
+    /// Tells of anything else.
+    pub fn append(&mut self, event: &Event) {
+        if let Some(log) = &mut self.log {
+            log.append(std::slice::from_ref(event));
+        }
+    }
+
     /// Tells of another run by the restart policy.
     pub fn restarted(&mut self, record: &Record, init: SystemTime) {
         if let Some(log) = &mut self.log {

@@ -27,6 +27,8 @@ pub enum Input<'a> {
     Go,
     /// A command wants the end; the signal that asks the program for it.
     Stop(i32),
+    /// Wants a health check.
+    Check,
     /// The record was written anew.
     Reload,
 }
@@ -37,6 +39,8 @@ pub struct Client {
     /// `None` until its `Hello`.
     wants: Option<Wants>,
     is_starter: bool,
+    /// Is told how the next health check comes out.
+    pub awaits_check: bool,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     stuck_since: Option<Instant>,
@@ -59,6 +63,7 @@ impl Client {
             sock,
             wants,
             is_starter,
+            awaits_check: false,
             inbox: Vec::new(),
             outbox: Vec::new(),
             stuck_since: None,
@@ -180,6 +185,7 @@ fn input(kind: FrameKind, payload: &[u8]) -> Option<Input<'_>> {
         (FrameKind::Go, _) => Input::Go,
         (FrameKind::Stop, payload) => Input::Stop(protocol::number(payload, 0)?),
         (FrameKind::Reload, _) => Input::Reload,
+        (FrameKind::Check, _) => Input::Check,
         _ => return None,
     })
 }

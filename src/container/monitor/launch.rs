@@ -4,17 +4,22 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use crate::error::{Result, Tried};
+use crate::error::{Error, Result, Tried};
 use crate::net::{NetHelper, NetPlan, Netns};
+use crate::runtime::exec::{ExecTarget, Prepared};
 use crate::runtime::{LaunchPlan, NetReady, Stdio, StdioPlan, launch};
 use crate::state::{self, Durable};
 
 use super::super::cgroup;
 use super::super::clock;
 use super::super::engine::Containers;
+use super::super::exec::exec_process;
+use super::super::health::{self, Health};
 use super::super::liveness::{boot_id, machine_id, start_time};
+use super::super::options::ExecRequest;
 use super::super::record::{Record, State, Status};
 use super::super::spec::{Plan, has_own_init};
+use super::check::Checkers;
 
 /// Everything a run needs.
 pub(super) struct Launch<'a> {
@@ -35,6 +40,7 @@ pub(super) struct Launched {
     pub(super) state: State,
     /// When its namespaces were there.
     pub(super) made: SystemTime,
+    pub(super) checkers: Option<Checkers>,
 }
 
 impl Launch<'_> {
@@ -42,7 +48,14 @@ impl Launch<'_> {
     pub(super) fn run(self, meanwhile: impl FnOnce() -> Result<()>) -> Result<Launched> {
         let Self { engine, record, .. } = self;
         let group = cgroup::make(record, &engine.run_dir(&record.id))?;
-        let leaf = group.as_ref().map(|made| made.leaf.try_clone());
+        let leaf = || {
+            let copy = group.as_ref().map(|made| made.leaf.try_clone());
+            copy.transpose().tried(|| "copy a descriptor")
+        };
+        let checkers = match &record.health {
+            Some(health) => Some(checkers(record, &self.plan, health, &leaf)?),
+            None => None,
+        };
         let plan = LaunchPlan {
             spec: self.plan.spec,
             rootfs: engine.rootfs(record),
@@ -55,7 +68,7 @@ impl Launch<'_> {
             preserve: self.preserve,
             create_cwd: record.request.workdir.is_none(),
             init: record.request.init && !has_own_init(record),
-            cgroup: leaf.transpose().tried(|| "copy a descriptor")?,
+            cgroup: leaf()?,
         };
         let starting = launch::begin(plan, meanwhile)?;
         let made = SystemTime::now();
@@ -92,6 +105,7 @@ impl Launch<'_> {
                     helper,
                     state,
                     made,
+                    checkers,
                 })
             }
             Err(err) => {
@@ -100,6 +114,38 @@ impl Launch<'_> {
             }
         }
     }
+}
+
+/// What the checks need, while the plan is still there.
+fn checkers(
+    record: &Record,
+    plan: &Plan,
+    health: &Health,
+    leaf: &dyn Fn() -> Result<Option<OwnedFd>>,
+) -> Result<Checkers> {
+    let prepare = |test: &[String]| {
+        let target = ExecTarget {
+            spec: &plan.spec,
+            user: plan.user.clone(),
+            seccomp: plan.seccomp.clone(),
+            single_id: record.ids.is_single(),
+            preserve: Vec::new(),
+            cgroup: leaf()?,
+        };
+        let request = ExecRequest {
+            command: health::command(test).unwrap_or_default(),
+            ..ExecRequest::default()
+        };
+        let process = exec_process(&plan.spec, &request)?;
+        Ok::<_, Error>(Prepared::compile(target, &process)?.keeping_orphans())
+    };
+    Ok(Checkers {
+        regular: prepare(&health.test)?,
+        startup: match &health.startup {
+            Some(startup) => Some(prepare(&startup.test)?),
+            None => None,
+        },
+    })
 }
 
 fn running_state(pid: i32, helper: &NetHelper) -> State {

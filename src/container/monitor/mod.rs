@@ -5,12 +5,14 @@
 //! to the moment everything about the end is on disk. It has no thread and executes nothing.
 
 mod again;
+pub mod check;
 mod chronicle;
 mod clients;
 mod launch;
 pub mod log;
 mod pump;
 mod timers;
+mod tree;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,9 +33,10 @@ use crate::runtime::StdioPlan;
 use crate::state::{self, Lock};
 use crate::sys;
 
-use super::cgroup;
-use super::end::Asked;
+use super::cgroup::{self, CgroupOf};
+use super::end::{Asked, EndedBy};
 use super::engine::Containers;
+use super::health::OnFailure;
 use super::policy::{Restarts, RunEnded};
 use super::protocol::{self, FrameKind, Wants};
 use super::record::{Record, State, Status};
@@ -202,9 +205,9 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         kept,
     } = started;
     // Whoever is told that it runs finds the events.
-    let mut chronicle = Chronicle::begin(engine, &record, beginning);
+    let chronicle = Chronicle::begin(engine, &record, beginning);
     starter.send(FrameKind::Started, &launched.state.pid.to_le_bytes());
-    let mut pump = Pump::new(own_signals()?);
+    let mut pump = Pump::new(own_signals()?, chronicle);
     pump.clients.push(starter);
     pump.listener = listener;
     pump.log = log;
@@ -216,6 +219,7 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             stdio,
             mut helper,
             mut state,
+            checkers,
             ..
         } = launched;
         let pid = state.pid;
@@ -225,15 +229,19 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             let limit = Duration::from_secs(seconds.into());
             pump.timers.set(Due::TimeLimit, began, limit);
         }
+        if let Some(checkers) = checkers {
+            let group = state.cgroup.as_ref().map(CgroupOf::group);
+            pump.check(engine, &record, checkers, group);
+        }
         if restarts.count == 0 {
-            pump.close_all_else(&lock, &kept, chronicle.number())?;
+            pump.close_all_else(&lock, &kept, pump.chronicle.number())?;
         }
         sys::memory::trim();
 
         let ended = pump.run();
 
         let died = SystemTime::now();
-        chronicle.renamed(engine, &mut record);
+        pump.chronicle.renamed(engine, &mut record);
         helper.stop();
         if let Some(of) = state.cgroup.take() {
             cgroup::release(&run_dir, &of);
@@ -245,14 +253,19 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         let asked = Asked::take(&run_dir);
         state.stopped_by_user = pump.stop || asked.as_ref().is_some_and(Asked::wants_the_end);
         state.end = Some(ended.end(pid, asked));
+        let verdict = pump.end_checks(engine, &record);
+        if let (Some(verdict), Some(end)) = (&verdict, &mut state.end) {
+            end.by = EndedBy::Health;
+            end.detail.clone_from(&verdict.why);
+        }
         state.ended(code);
         let over = Over {
             engine,
             record: &mut record,
             kept: &kept,
             state_path: &path,
-            chronicle: &mut chronicle,
             died,
+            action: verdict.map_or(OnFailure::None, |verdict| verdict.action),
         };
         let run = RunEnded {
             failed: code != 0,
@@ -277,12 +290,12 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
             engine: engine.clone(),
         };
         let _ = container.remove_locked(lock, true); // the next listing sweeps what stays
-        chronicle.ended(&record, code, died, true);
+        pump.chronicle.ended(&record, code, died, true);
     } else {
         state.status = Status::Exited;
         let _ = state::save_or_overwrite(&path, &state); // a failing disk: readers find the lock free
         let _ = fs::remove_file(run_dir.join("attach"));
-        chronicle.ended(&record, code, died, false);
+        pump.chronicle.ended(&record, code, died, false);
         drop(lock);
         unsynced = Some(path);
     }

@@ -9,18 +9,24 @@ use nix::unistd::Pid;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, WaitStatus, wait};
+use rustix::process::{WaitOptions, WaitStatus, wait, waitpid};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::cgroup::Group;
 use crate::error::{Result, Tried};
 use crate::runtime::Stdio;
-use crate::state::Lock;
+use crate::state::{self, Durable, Lock};
 use crate::sys;
 
 use super::super::end::{Asked, End, EndedBy};
+use super::super::engine::Containers;
+use super::super::health::{OnFailure, Results};
 use super::super::pending;
 use super::super::protocol::FrameKind;
+use super::super::record::Record;
 use super::again::Kept;
+use super::check::{self, Checkers, Checks, Verdict};
+use super::chronicle::Chronicle;
 use super::clients::{Client, Input};
 use super::log::{LogFile, Stream};
 use super::timers::{Due, Timers};
@@ -107,6 +113,12 @@ pub struct Pump {
     pub signals: SignalFd,
     pub log: Option<LogFile>,
     pub timers: Timers,
+    pub chronicle: Chronicle,
+    checks: Option<Checks>,
+    /// The container was told to end because it is unhealthy.
+    verdict: Option<Verdict>,
+    stop_signal: i32,
+    stop_timeout: Duration,
     /// A command wants the end: no further run.
     pub stop: bool,
     /// The record has changed.
@@ -129,10 +141,12 @@ enum Source {
     Stderr,
     Pty,
     Client(usize),
+    CheckNews,
+    CheckOutput,
 }
 
 impl Pump {
-    pub fn new(signals: SignalFd) -> Self {
+    pub fn new(signals: SignalFd, chronicle: Chronicle) -> Self {
         Self {
             init: None,
             helper: 0,
@@ -142,6 +156,11 @@ impl Pump {
             signals,
             log: None,
             timers: Timers::default(),
+            chronicle,
+            checks: None,
+            verdict: None,
+            stop_signal: libc::SIGTERM,
+            stop_timeout: Duration::ZERO,
             stop: false,
             reload: false,
             output: Vec::new(),
@@ -157,6 +176,8 @@ impl Pump {
         let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_fd().as_raw_fd()];
         keep.push(self.signals.as_fd().as_raw_fd());
         keep.extend(kept.all().map(AsRawFd::as_raw_fd));
+        let checks = self.checks.iter().flat_map(Checks::descriptors);
+        keep.extend(checks.map(|fd| fd.as_raw_fd()));
         keep.extend(self.ends.all().map(AsRawFd::as_raw_fd));
         keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
         keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
@@ -202,6 +223,9 @@ impl Pump {
                         timed_out = true;
                         self.signal(libc::SIGKILL);
                     }
+                    Due::StopKill => self.signal(libc::SIGKILL),
+                    Due::Check => self.with_checks(Checks::start),
+                    Due::CheckLimit => self.with_checks(|checks, _| checks.expire()),
                     Due::Restart => {}
                 }
             }
@@ -224,6 +248,66 @@ impl Pump {
         }
         self.timers.cancel(Due::Restart);
         false
+    }
+
+    /// Checks the run that has begun.
+    pub fn check(
+        &mut self,
+        engine: &Containers,
+        record: &Record,
+        checkers: Checkers,
+        group: Option<Group>,
+    ) {
+        let earlier = state::load::<Results>(&engine.kept_health_path(record));
+        let init = self.init.unwrap_or(Pid::from_raw(0));
+        self.stop_signal = record.stop_signal;
+        self.stop_timeout = Duration::from_secs(record.stop_timeout.into());
+        self.checks = Checks::begin(
+            engine,
+            record,
+            checkers,
+            init,
+            group,
+            earlier.ok().flatten(),
+            &mut self.timers,
+        );
+    }
+
+    /// The run is over: what was found is kept where it outlives the machine's next boot.
+    pub fn end_checks(&mut self, engine: &Containers, record: &Record) -> Option<Verdict> {
+        self.timers.cancel(Due::StopKill);
+        let results = self.checks.take()?.end(&mut self.timers);
+        let kept = engine.kept_health_path(record);
+        let _ = state::save(&kept, &results, Durable::No); // a full disk: the report is lost
+        self.verdict.take()
+    }
+
+    /// Does something with the checks that may end one.
+    fn with_checks(&mut self, act: impl FnOnce(&mut Checks, &mut Timers) -> Option<check::Ended>) {
+        let Some(checks) = &mut self.checks else {
+            return;
+        };
+        let Some(ended) = act(checks, &mut self.timers) else {
+            return;
+        };
+        // A child that ended while one was entering has not been looked at.
+        self.child_died = true;
+        let (outcome, verdict) = checks.judge(ended, &mut self.timers, &mut self.chronicle);
+        for client in self.clients.iter_mut().filter(|client| client.awaits_check) {
+            client.awaits_check = false;
+            client.send(FrameKind::Checked, &[outcome as u8]);
+        }
+        match verdict.action {
+            OnFailure::None => return,
+            _ if self.verdict.is_some() => return, // it is ending already
+            OnFailure::Kill => self.signal(libc::SIGKILL),
+            OnFailure::Restart | OnFailure::Stop => {
+                self.signal(self.stop_signal);
+                self.timers
+                    .set(Due::StopKill, Instant::now(), self.stop_timeout);
+            }
+        }
+        self.verdict = Some(verdict);
     }
 
     /// Tells those who look at the output that the run is over, as if it were the last.
@@ -317,6 +401,14 @@ impl Pump {
                 add(source, fd.as_fd(), flags);
             }
         }
+        if let Some(checks) = &self.checks {
+            if let Some(fd) = checks.channel() {
+                add(Source::CheckNews, fd, PollFlags::IN);
+            }
+            if let Some(fd) = checks.output() {
+                add(Source::CheckOutput, fd.as_fd(), PollFlags::IN);
+            }
+        }
         for (index, client) in self.clients.iter().enumerate() {
             let mut flags = PollFlags::empty();
             if self.input.len() < STDIN_LIMIT {
@@ -371,6 +463,15 @@ impl Pump {
             }
             Source::Stdin => self.write_input(),
             Source::Client(index) => self.serve_client(index, events),
+            Source::CheckNews => {
+                self.with_checks(|checks, _| checks.hear());
+                self.child_died = true; // it may have ended while nobody knew its pid
+            }
+            Source::CheckOutput => {
+                if let Some(checks) = &mut self.checks {
+                    checks.read();
+                }
+            }
         }
     }
 
@@ -395,6 +496,7 @@ impl Pump {
             ..
         } = self;
         let mut signal = None;
+        let mut check = false;
         let client = &mut clients[index];
         if events.intersects(PollFlags::OUT) {
             client.flush();
@@ -416,11 +518,16 @@ impl Pump {
                     signal = Some(number);
                 }
                 Input::Reload => *reload = true,
+                Input::Check => check = true,
                 Input::Stdin(_) | Input::Broken(_) | Input::Go => {}
             });
         }
         if let Some(number) = signal {
             self.signal(number);
+        }
+        if check {
+            self.clients[index].awaits_check = true;
+            self.with_checks(Checks::start);
         }
         self.write_input();
     }
@@ -494,13 +601,26 @@ impl Pump {
     fn reap(&mut self) -> Option<WaitStatus> {
         let mut found = None;
         loop {
-            match wait(WaitOptions::NOHANG) {
+            // A check whose pid is not known yet would be nobody's.
+            let entering = self.checks.as_ref().is_some_and(Checks::is_entering);
+            let init = self.init.filter(|_| entering);
+            let init = init.and_then(|pid| rustix::process::Pid::from_raw(pid.as_raw()));
+            let waited = match init {
+                Some(init) => waitpid(Some(init), WaitOptions::NOHANG),
+                None => wait(WaitOptions::NOHANG),
+            };
+            match waited {
                 Ok(Some((pid, status))) => {
                     let pid = pid.as_raw_nonzero().get();
                     if self.init.is_some_and(|init| init.as_raw() == pid) {
                         found = Some(status);
+                        self.init = None;
+                        if entering {
+                            return found;
+                        }
                     }
                     self.helper_died |= pid == self.helper && found.is_none();
+                    self.with_checks(|checks, _| checks.reaped(pid, status));
                 }
                 Err(Errno::INTR) => {}
                 Ok(None) | Err(_) => return found,

@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 pub enum Due {
     /// `--timeout`: the container has run long enough.
     TimeLimit,
+    /// A health check begins.
+    Check,
+    /// The health check on its way has taken too long.
+    CheckLimit,
+    /// A container that was asked to end, because it is unhealthy, has not done so.
+    StopKill,
     /// The pause before the next try to run the program is over.
     Restart,
 }

@@ -253,10 +253,11 @@ fn status(container: &Container, now: SystemTime) -> String {
     match state.status {
         Status::Running => match since(state.started_at.as_deref()) {
             Some(start) => {
-                format!(
-                    "Up {}",
-                    human::duration(now.duration_since(start).unwrap_or_default())
-                )
+                let up = human::duration(now.duration_since(start).unwrap_or_default());
+                match container.health_word() {
+                    Some(health) => format!("Up {up} ({health})"),
+                    None => format!("Up {up}"),
+                }
             }
             None => "Up".to_owned(),
         },
