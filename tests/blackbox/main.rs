@@ -39,6 +39,7 @@ mod robust;
 mod run;
 mod secret;
 mod security;
+mod spellings;
 mod static_link;
 mod stores;
 mod unshare;

@@ -33,7 +33,8 @@ pub fn run(args: &VersionArgs, _ctx: &Context, out: &mut Printer) -> Outcome {
     usage::none(&args.rest, "version")?;
     let document = Node::Map(vec![
         ("Client", "Client", fields()),
-        ("Server", "Server", Node::Null),
+        // Docker's scripts ask for it: nobody else serves, so it is the same program.
+        ("Server", "Server", fields()),
     ]);
     match args.format.as_deref().filter(|text| !text.is_empty()) {
         None => out.text(&text())?,
@@ -44,7 +45,12 @@ pub fn run(args: &VersionArgs, _ctx: &Context, out: &mut Printer) -> Outcome {
             }
             Format::Rows(rows) => {
                 let row: Data = template::row(&document.go(), Vec::new())?;
-                out.text(&rows.render(&[row], true)?)?;
+                // As Podman: `{{.Version}}`, from the time when there was no Client.
+                let text = rows.render(&[row], true).or_else(|err| {
+                    let client: Data = template::row(&fields().go(), Vec::new())?;
+                    rows.render(&[client], true).map_err(|_| err)
+                })?;
+                out.text(&text)?;
             }
         },
     }
