@@ -130,7 +130,7 @@ fn user(trees: &[PathBuf], text: &str) -> Result<(u32, u32)> {
     }
     let trees: Vec<&Path> = trees.iter().map(PathBuf::as_path).collect();
     let root = open_merged(&trees)?;
-    runtime::find_user(root.as_fd(), text)
+    runtime::ids_of_user(root.as_fd(), text)
 }
 
 fn give(source: &Path, uid: u32, gid: u32) -> Result<()> {

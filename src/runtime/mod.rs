@@ -42,4 +42,3 @@ mod words;
 pub use user::ids as ids_of_user;
 
 pub use plan::{LaunchPlan, NetReady, Rootfs, Running, SecretFile, Stdio, StdioPlan, UserPlan};
-pub use user::find_user;

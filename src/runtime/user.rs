@@ -83,19 +83,6 @@ impl Lookup {
     }
 }
 
-/// Uid and gid of `text` (`name[:group]`) in the tree `root`. Runs in: cli or worker.
-pub fn find_user(root: BorrowedFd<'_>, text: &str) -> Result<(u32, u32)> {
-    let lookup = Lookup::parse(text, &[])?;
-    let mut buffer = vec![0; FILE_LIMIT + 1];
-    match find(root, &lookup, &mut buffer) {
-        Ok(found) => Ok((found.uid, found.gid)),
-        Err(failed) => Err(Error::os(
-            failed.errno,
-            format!("look up user {text:?} of the container"),
-        )),
-    }
-}
-
 /// Ids of a process, and its home directory.
 #[derive(Debug)]
 pub(super) struct Found {
