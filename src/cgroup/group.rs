@@ -204,6 +204,14 @@ impl Group {
         Ok(found)
     }
 
+    /// How often the kernel killed a process of it for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        let text = self.read("memory.events").unwrap_or_default();
+        value_of(&text, "oom_kill")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0)
+    }
+
     /// Pids of all processes in it and below, in the caller's pid namespace.
     pub fn processes(&self) -> Vec<i32> {
         let dirs = self.below().unwrap_or_default();

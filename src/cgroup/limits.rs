@@ -259,7 +259,8 @@ impl Limits {
             });
         };
         if let Some(bytes) = self.memory {
-            add("memory", Memory, "memory.max", max_or(bytes), false);
+            // 0 lifts a limit: there is none where there is no controller.
+            add("memory", Memory, "memory.max", max_or(bytes), bytes == 0);
         }
         if let Some((value, asked)) = self.swap() {
             add("memory-swap", Memory, "memory.swap.max", value, !asked);
@@ -289,7 +290,7 @@ impl Limits {
             };
             let period = self.cpu_period.unwrap_or(DEFAULT_PERIOD);
             let flag = if self.cpu_quota.is_some() {
-                "cpu-quota (--cpus)"
+                "cpus or --cpu-quota"
             } else {
                 "cpu-period"
             };
@@ -470,7 +471,7 @@ mod tests {
             (2, 1),
             (512, 59),
             (1024, 100),
-            (2048, 170),
+            (2048, 174),
             (262_144, 10_000),
             (u64::MAX, 10_000),
         ] {

@@ -139,9 +139,14 @@ fn prepare(tree: &Tree, above: &Path, limits: &Limits, group: &Group) -> Result<
     limits.apply(&parent, group)
 }
 
+/// Refuses limits that contradict each other.
+pub(super) fn check_limits(request: &CreateRequest) -> Result<()> {
+    request.limits.check()
+}
+
 /// Refuses what this host or the other flags cannot give. Looks at nothing where no limit was asked for.
 pub(super) fn check(request: &CreateRequest) -> Result<()> {
-    request.limits.check()?;
+    check_limits(request)?;
     if request.cgroups == CgroupsMode::Disabled {
         if request.cgroup_parent.is_some() {
             return Err(Error::usage(

@@ -49,6 +49,7 @@ mod start;
 mod stats;
 mod stop;
 mod top;
+mod update;
 mod volumes;
 mod volumes_from;
 mod wait;
@@ -63,3 +64,4 @@ pub use options::{
 };
 pub use stats::Usage;
 pub use top::Process;
+pub use update::UpdateOptions;

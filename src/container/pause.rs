@@ -10,6 +10,7 @@ use crate::state::Lock;
 
 use super::cgroup::{FREEZING, PAUSED};
 use super::engine::{Container, no_such};
+use super::events::Action;
 use super::record::Status;
 
 /// A frozen process stops at the next look at its signals: at once, unless it is stuck in the kernel.
@@ -39,6 +40,7 @@ impl Container {
         }
         me.freezable()?.freeze(FREEZE)?;
         let _ = fs::write(me.run_dir().join(PAUSED), b""); // news for who watches, no more
+        me.emit(Action::Pause);
         Ok(())
     }
 
@@ -58,6 +60,7 @@ impl Container {
         }
         me.freezable()?.thaw()?;
         let _ = fs::remove_file(me.run_dir().join(PAUSED));
+        me.emit(Action::Unpause);
         Ok(())
     }
 

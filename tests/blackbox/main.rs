@@ -26,6 +26,7 @@ mod init;
 mod inspect_schema;
 mod kills;
 mod lifecycle;
+mod limits;
 mod login;
 mod manifest;
 mod mounts;

@@ -56,7 +56,7 @@ fn without_a_cgroup_nothing_is_paused() {
     }
     let home = TestHome::with_busybox();
     let id = start(&home, "c", "sleep 1000");
-    assert_eq!(home.inspect("c", "{{.State.CgroupPath}}"), "");
+    assert!(!home.pod(["inspect", "c"]).ok().contains("/pod-"));
     let done = home.pod(["pause", "c"]).code(125);
     let want =
         format!("Error: pause container {id}: it has no cgroup of its own that could be frozen");
@@ -215,10 +215,7 @@ fn a_group_holds_every_process_and_is_the_root_inside() {
         "{shown}"
     );
     home.pod(["stop", "c"]).ok();
-    assert_eq!(
-        home.inspect("c", "{{.State.ExitCode}} {{.State.CgroupPath}}"),
-        "3 "
-    );
+    assert_eq!(home.inspect("c", "{{.State.ExitCode}}"), "3");
     assert!(!group.exists(), "{}", group.display());
     // Again, with a group of its own name.
     home.pod(["start", "c"]).ok();

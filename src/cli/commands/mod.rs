@@ -53,6 +53,7 @@ mod system_prune;
 mod tag;
 mod top;
 mod unshare;
+mod update;
 mod version;
 mod volume_archive;
 mod volume_create;
@@ -177,6 +178,13 @@ pub const COMMANDS: &[Entry] = &[
             pause::run_unpause(&args, ctx, out)
         },
     },
+    entry!(
+        ["update", "container update"],
+        Run,
+        "Change the limits of a container",
+        "CONTAINER",
+        update::UpdateArgs
+    ),
     entry!(
         ["rename", "container rename"],
         Run,
@@ -817,7 +825,6 @@ const LATER: &[&str] = &[
     "play",
     "pod",
     "quadlet",
-    "update",
     "checkpoint",
     "restore",
     "cleanup",

@@ -244,6 +244,7 @@ fn serve(engine: &Containers, mut record: Record, started: Started, lock: Lock) 
         pump.chronicle.renamed(engine, &mut record);
         helper.stop();
         if let Some(of) = state.cgroup.take() {
+            state.oom_killed = of.group().oom_kills() > 0;
             cgroup::release(&run_dir, &of);
         }
         let code = match ended.timed_out {
