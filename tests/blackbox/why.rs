@@ -342,6 +342,37 @@ fn who_asked_for_the_end() {
 }
 
 #[test]
+fn a_restart_policy() {
+    let home = TestHome::with_busybox();
+    let run = ["run", "-d", "--name=it", "--network=none"];
+    let words = run
+        .into_iter()
+        .chain(["--restart=on-failure:2", "busybox", "false"]);
+    home.pod(words).ok();
+    home.pod(["wait", "it"]).ok();
+    let text = "(on-failure) had started it again 2 times";
+    assert_says(&home, "it", "failed", &["with status 1", text]);
+    home.pod(["rm", "it"]).ok();
+    let script = "trap 'exit 5' TERM; echo up; exit 3";
+    let words = run
+        .into_iter()
+        .chain(["--restart=always", "busybox", "sh", "-c", script]);
+    home.pod(words).ok();
+    home.pod(["wait", "--condition=restarting", "it"]).ok();
+    let told = why(&home, "it");
+    // The rest may be over meanwhile.
+    if told["Cause"] == "restarting" {
+        let text = told["Explanation"].as_str().unwrap();
+        assert!(
+            text.contains("with status 3") && text.contains("starts it again"),
+            "{text}"
+        );
+    }
+    home.pod(["stop", "-t", "0", "it"]).ok();
+    home.pod(["rm", "it"]).ok();
+}
+
+#[test]
 fn signals_of_the_program_itself() {
     let home = TestHome::with_busybox();
     // With the host's process ids it is no pid 1, so that it can kill itself.

@@ -19,6 +19,7 @@ use crate::rootless::identity::Identity;
 
 use super::end::Asked;
 use super::engine::Container;
+use super::record::Status;
 use super::signal;
 
 /// What `why` tells. The keys are stable: new ones may come, none changes its meaning.
@@ -74,6 +75,8 @@ pub enum Cause {
     NeverStarted,
     Running,
     Paused,
+    /// It ended, and its restart policy lets it rest before the next start.
+    Restarting,
     /// Alive, and something is wrong with it.
     Impaired,
     /// Runs on another machine.
@@ -121,7 +124,7 @@ impl Container {
             },
             ..Why::default()
         };
-        if me.state.is_alive() {
+        if me.state.is_alive() && me.state.status != Status::Restarting {
             running::tell(&me, &mut why);
         } else {
             story::tell(&me, &mut why);

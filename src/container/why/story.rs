@@ -61,6 +61,20 @@ pub fn tell(container: &Container, why: &mut Why) {
     why.oom_killed |= told.cause == Cause::Oom;
     why.explanation = told.what;
     why.remedy = told.remedy;
+    let policy = container.record.request.restart;
+    let times = state.restart_count;
+    if state.status == Status::Restarting {
+        why.cause = Cause::Restarting;
+        why.explanation += &format!(
+            " Its restart policy ({}) starts it again after a rest; it did so {times} times.",
+            policy.word()
+        );
+    } else if times > 0 && end.by != EndedBy::User {
+        why.explanation += &format!(
+            " Its restart policy ({}) had started it again {times} times and does so no more.",
+            policy.word()
+        );
+    }
 }
 
 /// An error that `start` gave, with what the tree tells beyond it.
