@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::support::faults::{self, CHANGES, Traced, spread};
-use crate::support::{Done, Running, Snapshot, TestHome, process};
+use crate::support::{Done, Lane, Running, Snapshot, TestHome, lane, process};
 
 /// Beside the changes: births, messages, signals and locks.
 const MORE: &str = ",clone3,clone,execve,pidfd_send_signal,kill,sendto,sendmsg,socketpair,bind,connect,fcntl,unshare,setns,\
@@ -222,7 +222,10 @@ impl Kills {
             else {
                 return Some(format!("inspect says {line:?}"));
             };
-            if !matches!(*state, "running" | "paused" | "stopping" | "initialized") {
+            if !matches!(
+                *state,
+                "running" | "paused" | "stopping" | "initialized" | "restarting"
+            ) {
                 continue;
             }
             let pids = [pid, monitor].map(|text| text.parse::<i32>().unwrap_or(0));
@@ -250,6 +253,7 @@ impl Kills {
     /// Removes what the case made; nothing else may be left, and nothing else be gone.
     fn tidy(&self) -> Vec<String> {
         let mut wrong = Vec::new();
+        let _ = std::fs::remove_dir_all(self.home.path("home/copies"));
         let names = ["it", "new"];
         for args in [
             ["rm", "-f", "-v", "-t", "0", "--ignore"]
@@ -612,5 +616,54 @@ fn of_exec() {
     campaign(&[
         case(&["exec", "it", "true"]).before(&idle()),
         case(&["exec", "-d", "it", "true"]).before(&idle()),
+    ]);
+}
+
+/// Some files and links that every Debian has.
+const SOURCE: &str = "/usr/share/common-licenses";
+
+#[test]
+fn of_cp() {
+    // Into a container, which runs or not, and out of it: what is there is whole once the command was repeated.
+    let into = format!("{SOURCE}/.");
+    let whole = |home: &TestHome| {
+        let again = home.pod(["cp", &format!("{SOURCE}/."), "it:/tmp"]);
+        let out = home.path("tmp/out");
+        let back = home.pod(["cp", "it:/tmp/.", &out.display().to_string()]);
+        let same = process::run(["diff", "-r", SOURCE, &out.display().to_string()]);
+        let _ = std::fs::remove_dir_all(&out);
+        match (again.code, back.code, same.code) {
+            (0, 0, 0) => String::new(),
+            _ => format!("{again}\n{back}\n{same}"),
+        }
+    };
+    let create = [
+        "create",
+        "--name=it",
+        "--network=none",
+        "busybox",
+        "sleep",
+        "1000",
+    ];
+    campaign(&[
+        case(&["cp", &into, "it:/tmp"]).before(&create).check(whole),
+        case(&["cp", &into, "it:/tmp"]).before(&idle()).check(whole),
+        case(&["cp", "it:/etc/.", "copies"]).before(&create),
+    ]);
+}
+
+#[test]
+fn of_pause_and_unpause() {
+    if lane() != Lane::Cgroup2 {
+        return; // elsewhere it is refused, see `pause.rs`
+    }
+    campaign(&[
+        case(&["pause", "it"]).before(&idle()),
+        case(&["unpause", "it"])
+            .before(&idle())
+            .before(&["pause", "it"]),
+        case(&["rm", "-f", "-t", "0", "it"])
+            .before(&idle())
+            .before(&["pause", "it"]),
     ]);
 }
