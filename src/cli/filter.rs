@@ -1,6 +1,6 @@
 //! `--filter KEY=VALUE` of container commands. One key twice is OR, different keys are AND, labels always AND.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use regex_lite::Regex;
 
@@ -193,6 +193,15 @@ fn status(text: &str) -> Result<&'static str> {
 
 /// A point in time: RFC 3339, a date, a Unix time, or how long ago.
 pub fn moment(text: &str) -> Result<SystemTime> {
+    moment_from(text, |duration| SystemTime::now().checked_sub(duration))
+}
+
+/// As [`moment`], but a duration is how long from now (`--until` of `logs` and `events`).
+pub fn moment_ahead(text: &str) -> Result<SystemTime> {
+    moment_from(text, |duration| SystemTime::now().checked_add(duration))
+}
+
+fn moment_from(text: &str, away: impl Fn(Duration) -> Option<SystemTime>) -> Result<SystemTime> {
     let parsed = clock::parse(text)
         .or_else(|| {
             let date: jiff::civil::Date = text.parse().ok()?;
@@ -212,7 +221,7 @@ pub fn moment(text: &str) -> Result<SystemTime> {
             let nanos: u64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
             Some(SystemTime::UNIX_EPOCH + std::time::Duration::new(seconds, nanos as u32))
         })
-        .or_else(|| SystemTime::now().checked_sub(value::duration(text).ok()?));
+        .or_else(|| away(value::duration(text).ok()?));
     parsed.ok_or_else(|| {
         Error::new(
             Kind::Usage,
@@ -325,7 +334,6 @@ fn ends_in(name: &str, end: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
 

@@ -12,6 +12,7 @@ mod args;
 mod commands;
 mod complete;
 mod context;
+mod event_filter;
 mod exit;
 mod filter;
 mod glob;

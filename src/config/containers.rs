@@ -40,6 +40,8 @@ pub struct Containers {
     pub ipcns: Option<String>,
     pub label: Option<bool>,
     pub log_driver: Option<String>,
+    /// Directory for log files.
+    pub log_path: Option<PathBuf>,
     /// Bytes; `None` and negative values: no limit.
     pub log_size_max: Option<u64>,
     pub log_tag: Option<String>,
@@ -184,6 +186,11 @@ impl Containers {
             section
                 .string("seccomp_profile")?
                 .filter(|text| !text.is_empty()),
+        );
+        let path = section.string("log_path")?;
+        set(
+            &mut self.log_path,
+            path.filter(|path| !path.is_empty()).map(PathBuf::from),
         );
         if let Some(bytes) = section.integer("log_size_max")? {
             self.log_size_max = u64::try_from(bytes).ok().filter(|&bytes| bytes > 0);

@@ -8,7 +8,6 @@ use super::events::Action;
 use super::options::{AttachOptions, RunOutcome, Streams};
 use super::protocol::{FrameKind, Wants};
 use super::record::Status;
-use super::request::LogDriver;
 use super::watch::connect_attach;
 
 impl Container {
@@ -23,7 +22,7 @@ impl Container {
         if me.state.is_elsewhere() {
             return Err(me.elsewhere("attach to"));
         }
-        if me.record.request.log.driver == LogDriver::Passthrough {
+        if me.record.request.log.driver.is_passthrough() {
             return Err(Error::new(
                 Kind::State,
                 format!(

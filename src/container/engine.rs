@@ -224,6 +224,16 @@ impl Containers {
         self.dirs.run.join(id)
     }
 
+    /// Where the k8s-file log of a container is.
+    pub(super) fn log_path(&self, record: &Record) -> PathBuf {
+        let log = &record.request.log;
+        match (&log.path, &log.dir) {
+            (Some(path), _) => path.clone(),
+            (None, Some(dir)) => dir.join(format!("{}.log", record.id)),
+            (None, None) => self.dir(&record.id).join("ctr.log"),
+        }
+    }
+
     pub(super) fn name_link(&self, name: &str) -> PathBuf {
         let mut path = self.dirs.store.join("containers/names");
         path.push(name);
@@ -254,10 +264,7 @@ impl Container {
 
     /// Where the k8s-file log is.
     pub fn log_path(&self) -> PathBuf {
-        match &self.record.request.log.path {
-            Some(path) => path.clone(),
-            None => self.dir().join("ctr.log"),
-        }
+        self.engine.log_path(&self.record)
     }
 
     /// Reads the state again; `false`: the container is gone.

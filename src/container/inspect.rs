@@ -25,7 +25,7 @@ pub use document::{
     GraphDriver, HostPort, InspectConfig, InspectContainer, InspectMount, InspectSecret,
     InspectState, NetworkSettings,
 };
-pub use host_config::{log_driver, network_word};
+pub use host_config::network_word;
 use host_config::{mount_words, propagation};
 
 /// What Go prints for a time that never was.

@@ -58,6 +58,8 @@ pub mod why;
 
 pub use engine::{Container, Containers};
 pub use inspect::InspectContainer;
+pub use logs::logs;
+pub use monitor::journal::{check as check_journal, is_field};
 pub use options::{
     AttachOptions, ExecOutcome, ExecRequest, KillOptions, LogOptions, RemoveOptions, RunOutcome,
     Sizes, StartOptions, StopOptions, StopReport, Streams, Terminal, WaitCondition,

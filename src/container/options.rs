@@ -116,6 +116,10 @@ pub struct LogOptions {
     pub until: Option<SystemTime>,
     /// Put the time of each line before it.
     pub timestamps: bool,
+    /// Of several containers: their names before their lines, not their ids.
+    pub names: bool,
+    /// A colour for each container.
+    pub colours: bool,
 }
 
 /// `exec`

@@ -15,6 +15,7 @@ use crate::storage::Store;
 
 use super::engine::{Container, Containers, is_id, make_dir};
 use super::events::{Action, Event};
+use super::monitor::log::rotated;
 use super::options::{RemoveOptions, StopOptions};
 use super::record::VolumeMount;
 use super::rename::RENAMING;
@@ -170,6 +171,12 @@ impl Container {
             .flatten()
         {
             let _ = fs::remove_file(path); // the user may have removed it
+        }
+        let log = &self.record.request.log;
+        if log.dir.is_some() && log.path.is_none() {
+            for number in 0..log.max_files.unwrap_or(2) {
+                let _ = fs::remove_file(rotated(&self.log_path(), number)); // as many as there are
+            }
         }
         self.engine.forget(&self.record.id, Some(&self.record.name))
     }

@@ -421,9 +421,18 @@ pub struct LogRequest {
     pub driver: LogDriver,
     /// Bytes after which the log file is rotated; `None`: never.
     pub max_size: Option<u64>,
+    /// `--log-opt max-file=`: files kept, the current one among them; `None`: two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_files: Option<u32>,
     /// `--log-opt path=`
     pub path: Option<PathBuf>,
+    /// `log_path` of containers.conf: a directory, where the file has the container's id as its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
     pub tag: Option<String>,
+    /// `--log-opt label=`: fields beside those of the container, in the journal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -431,6 +440,44 @@ pub struct LogRequest {
 pub enum LogDriver {
     #[default]
     K8sFile,
+    /// The same file, under Docker's name.
+    JsonFile,
+    Journald,
     None,
+    /// The container has the stdio of who starts it.
     Passthrough,
+    /// The same, where that may be a terminal.
+    PassthroughTty,
+}
+
+impl LogDriver {
+    pub const ALL: [Self; 6] = [
+        Self::K8sFile,
+        Self::JsonFile,
+        Self::Journald,
+        Self::None,
+        Self::Passthrough,
+        Self::PassthroughTty,
+    ];
+
+    /// As `--log-driver` spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::K8sFile => "k8s-file",
+            Self::JsonFile => "json-file",
+            Self::Journald => "journald",
+            Self::None => "none",
+            Self::Passthrough => "passthrough",
+            Self::PassthroughTty => "passthrough-tty",
+        }
+    }
+
+    /// Writes a file.
+    pub fn is_file(self) -> bool {
+        matches!(self, Self::K8sFile | Self::JsonFile)
+    }
+
+    pub fn is_passthrough(self) -> bool {
+        matches!(self, Self::Passthrough | Self::PassthroughTty)
+    }
 }

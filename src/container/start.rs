@@ -198,7 +198,7 @@ impl Start<'_> {
         attach: Option<&AttachOptions<'a>>,
     ) -> Result<Begun<'a>> {
         let request = &self.record.request;
-        let passthrough = request.log.driver == LogDriver::Passthrough;
+        let passthrough = request.log.driver.is_passthrough();
         files::prepare(self.engine, self.record, self.network.status())?;
         self.engine.give_sources(self.record)?;
         self.engine.renew_overlays(self.record)?;
@@ -209,12 +209,13 @@ impl Start<'_> {
             .and_then(|a| terminal_size(&a.terminal))
             .unwrap_or(NO_TERMINAL);
         let stdio = match (passthrough, request.tty) {
-            (true, true) => {
+            (true, _) if request.log.driver == LogDriver::Passthrough && on_terminal() => {
                 return Err(Error::usage(
-                    "--log-driver passthrough cannot be used with --tty",
-                ));
+                    "the '--log-driver passthrough' option cannot be used on a TTY",
+                )
+                .hint("--log-driver passthrough-tty can"));
             }
-            (true, false) => StdioPlan::Inherit,
+            (true, _) => StdioPlan::Inherit,
             (false, true) => StdioPlan::Pty {
                 rows: size.0,
                 columns: size.1,
@@ -330,6 +331,13 @@ impl Begun<'_> {
         let session = self.container.session(&options)?;
         session.run(&mut self.connection, &signals)
     }
+}
+
+/// One of the descriptors that a container would inherit is a terminal.
+fn on_terminal() -> bool {
+    use std::io::IsTerminal;
+    let stdin = std::io::stdin().is_terminal();
+    stdin || std::io::stdout().is_terminal() || std::io::stderr().is_terminal()
 }
 
 /// The descriptors `3..3+count` and those of `also`, which whoever called us passed on (`--preserve-fds`,

@@ -11,8 +11,8 @@ mod tests;
 use std::net::IpAddr;
 
 use crate::config::containers::Containers;
-use crate::container::detach;
-use crate::container::request::{BaseHosts, CreateRequest, NamespaceMode};
+use crate::container::request::{BaseHosts, CreateRequest, LogDriver, NamespaceMode};
+use crate::container::{check_journal, detach};
 use crate::error::{Error, Kind, Result};
 use crate::image::{AccessOptions, PullOptions};
 use crate::net::{NetworkMode, mode};
@@ -20,7 +20,7 @@ use crate::net::{NetworkMode, mode};
 use super::create::CreateArgs;
 use super::env::{self, ProcessEnv};
 use super::namespaces::FindContainer;
-use super::{request as flags, security, value};
+use super::{log as flag_log, request as flags, security, value};
 
 /// Fills in what `args`, from which `request` was made, leave open.
 pub fn apply(
@@ -155,13 +155,19 @@ fn names(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) ->
 fn log(config: &Containers, args: &CreateArgs, request: &mut CreateRequest) -> Result<()> {
     let log = &mut request.log;
     if let (None, Some(driver)) = (&args.log_driver, given(&config.log_driver)) {
-        log.driver = flags::log_driver(driver).map_err(of("log_driver"))?;
+        log.driver = flag_log::driver(driver).map_err(of("log_driver"))?;
+        if log.driver == LogDriver::Journald {
+            check_journal().map_err(of("log_driver"))?;
+        }
     }
     if !args.log_opt.iter().any(|opt| opt.starts_with("max-size=")) {
         log.max_size = config.log_size_max;
     }
     if log.tag.is_none() {
         log.tag.clone_from(&config.log_tag);
+    }
+    if log.path.is_none() && log.driver.is_file() {
+        log.dir.clone_from(&config.log_path);
     }
     Ok(())
 }

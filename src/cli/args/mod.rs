@@ -12,6 +12,7 @@ pub mod global;
 pub mod health;
 pub mod later;
 pub mod limits;
+pub mod log;
 pub mod mounts;
 pub mod namespaces;
 pub mod outgoing;

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::container::request::{
-    BaseHosts, CgroupsMode, CreateRequest, ImageVolumes, LogDriver, LogRequest, NamespaceMode,
-    Personality, UsernsMode,
+    BaseHosts, CgroupsMode, CreateRequest, ImageVolumes, NamespaceMode, Personality, UsernsMode,
 };
 use crate::container::{cdi, detach, names, signal};
 use crate::error::{Error, Kind, Result};
@@ -14,7 +13,7 @@ use crate::runtime::caps::CapSet;
 use super::create::{CreateArgs, FileArgs, GroupArgs, NetworkArgs, ProcessArgs, SecurityArgs};
 use super::env::{self, ProcessEnv};
 use super::namespaces::{self, FindContainer, Words};
-use super::{limits, mounts, secret, security, value};
+use super::{limits, log, mounts, secret, security, value};
 
 /// The request that `args` make for `image` (a directory with `--rootfs`) and the words after it.
 pub fn request(
@@ -35,7 +34,7 @@ pub fn request(
         cidfile: args.cidfile.clone(),
         pidfile: args.pidfile.clone(),
         monitor_pidfile: args.conmon_pidfile.clone(),
-        log: log(args.log_driver.as_deref(), &args.log_opt)?,
+        log: log::request(args.log_driver.as_deref(), &args.log_opt)?,
         health: args.health.request()?.map(Box::new),
         restart: args.restart.as_deref().unwrap_or_default().parse()?,
         secrets: args
@@ -439,47 +438,9 @@ pub(super) fn cgroups(text: &str) -> Result<CgroupsMode> {
     })
 }
 
-fn log(driver: Option<&str>, options: &[String]) -> Result<LogRequest> {
-    let mut log = LogRequest {
-        driver: log_driver(driver.unwrap_or_default())?,
-        ..LogRequest::default()
-    };
-    for option in options {
-        match option.split_once('=') {
-            Some(("path", path)) => {
-                let path = std::path::absolute(path)
-                    .map_err(|err| Error::io(&err, format!("find log file {path:?}")))?;
-                log.path = Some(path);
-            }
-            Some(("max-size", size)) => {
-                log.max_size = Some(value::bytes(size).map_err(Error::usage)?).filter(|n| *n > 0);
-            }
-            Some(("tag", tag)) => log.tag = Some(tag.to_owned()),
-            _ => return Err(Error::usage(format!("invalid log option {option:?}"))),
-        }
-    }
-    Ok(log)
-}
-
-/// `--log-driver`; an empty word is the default.
-pub(super) fn log_driver(text: &str) -> Result<LogDriver> {
-    match text {
-        "" | "k8s-file" | "json-file" => Ok(LogDriver::K8sFile),
-        "none" => Ok(LogDriver::None),
-        "passthrough" => Ok(LogDriver::Passthrough),
-        later @ ("journald" | "passthrough-tty") => Err(Error::new(
-            Kind::Unsupported,
-            format!("--log-driver {later} is not available in this version of pod"),
-        )
-        .hint("use k8s-file, none or passthrough")),
-        other => Err(Error::usage(format!(
-            "invalid log driver {other:?}: invalid argument"
-        ))),
-    }
-}
-
 /// What no combination of flags can mean.
 pub(super) fn conflicts(request: &CreateRequest) -> Result<()> {
+    log::conflicts(&request.log, request.tty)?;
     if request.uts == NamespaceMode::Host && request.hostname.is_some() {
         return Err(Error::usage(
             "cannot set hostname when running in the host UTS namespace: invalid configuration",

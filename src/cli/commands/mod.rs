@@ -12,6 +12,7 @@ mod container_prune;
 mod cp;
 mod create;
 mod diff;
+mod events;
 mod exec;
 mod export;
 mod healthcheck_run;
@@ -591,6 +592,13 @@ pub const COMMANDS: &[Entry] = &[
         },
     },
     entry!(
+        ["events", "system events"],
+        System,
+        "Show what happens to containers, images, volumes and secrets",
+        "",
+        events::EventsArgs
+    ),
+    entry!(
         ["info", "system info"],
         System,
         "Show this host, the store and the settings in force",
@@ -815,7 +823,6 @@ const LATER: &[&str] = &[
     "auto-update",
     "build",
     "compose",
-    "events",
     "farm",
     "generate",
     "init",

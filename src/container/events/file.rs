@@ -5,11 +5,12 @@
 //! at once do not rename the new one too. A writer that has the old file open still writes to it, and readers read both.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::container::engine::make_dir;
 use crate::state::Lock;
 
 use super::Event;
@@ -21,7 +22,7 @@ pub struct Appender {
     path: PathBuf,
     /// Half of what is kept, and the size at which the file is put aside.
     half: u64,
-    /// The file may have been put aside and removed since it was opened.
+    /// The file is looked at before it is written to: it may be full, or have been put aside since it was opened.
     aged: bool,
 }
 
@@ -46,7 +47,7 @@ impl Appender {
         self.file.as_fd()
     }
 
-    /// The next [`Appender::append`] may come much later.
+    /// From now on each [`Appender::append`] looks at the file first.
     pub fn keep(&mut self) {
         self.aged = true;
     }
@@ -58,6 +59,9 @@ impl Appender {
             if serde_json::to_writer(&mut text, event).is_ok() {
                 text.push(b'\n');
             }
+        }
+        if text.is_empty() {
+            return;
         }
         if self.aged {
             self.renew();
@@ -95,11 +99,17 @@ impl Appender {
 }
 
 fn open(path: &Path) -> Option<File> {
-    OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
-        .ok()
+        .custom_flags(libc::O_NOFOLLOW);
+    match options.open(path) {
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            make_dir(path.parent()?).ok()?;
+            options.open(path).ok()
+        }
+        opened => opened.ok(),
+    }
 }

@@ -1,12 +1,13 @@
 //! Events: one line of JSON for each thing that happened, with the keys of Podman's file backend.
 //!
-//!     $RUNROOT/events.log     appended to by whoever does something: commands and monitors, many at once
-//!     $RUNROOT/events.log.1   the one before it (`file.rs`)
+//!     $RUNROOT/events/log     appended to by whoever does something: commands and monitors, many at once
+//!     $RUNROOT/events/log.1   the one before it (`file.rs`)
 //!
 //! Runs in: cli, and monitor. An event is written after what it tells of. One that cannot be written is lost and
 //! nothing else: a full runtime directory must not keep a container from ending.
 
 mod file;
+mod read;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use super::engine::{Container, Containers};
 use super::record::Record;
 
 pub use file::Appender;
+pub use read::Query;
 
 /// Bytes of the file that are enough, unless containers.conf says otherwise (Podman's default too).
 const MAX_SIZE: u64 = 1_000_000;
@@ -275,7 +277,7 @@ impl Backend {
             "" | "file" => Ok(Self::File {
                 path: match &config.events_logfile_path {
                     Some(path) => path.clone(),
-                    None => dirs.run.join("events.log"),
+                    None => dirs.run.join("events/log"),
                 },
                 max_size: config
                     .events_logfile_max_size
@@ -311,6 +313,7 @@ impl Containers {
         if !events.is_empty()
             && let Some(mut log) = self.event_log()
         {
+            log.keep(); // it may be full
             log.append(events);
         }
     }

@@ -60,8 +60,8 @@ impl Container {
             .map(|(name, ip)| format!("{name}:{ip}"))
             .collect();
         let log_path = match request.log.driver {
-            LogDriver::K8sFile => self.log_path().display().to_string(),
-            LogDriver::None | LogDriver::Passthrough => String::new(),
+            LogDriver::K8sFile | LogDriver::JsonFile => self.log_path().display().to_string(),
+            _ => String::new(),
         };
         let devices: Vec<Value> = request
             .devices
@@ -77,11 +77,11 @@ impl Container {
             "CgroupMode": namespace_word(&request.cgroupns),
             "ContainerIDFile": request.cidfile.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             "LogConfig": {
-                "Type": log_driver(request.log.driver),
+                "Type": request.log.driver.word(),
                 "Config": null,
                 "Path": log_path,
                 "Tag": request.log.tag.clone().unwrap_or_default(),
-                "Size": request.log.max_size.map_or_else(|| "0B".to_owned(), |n| format!("{n}B")),
+                "Size": human_size(request.log.max_size.unwrap_or_default()),
             },
             "NetworkMode": network_word(&self.record.network),
             "PortBindings": port_bindings(&self.record.ports),
@@ -286,13 +286,23 @@ fn capability_changes(record: &Record) -> (Vec<&'static str>, Vec<&'static str>)
     (without(&has, &usual), without(&usual, &has))
 }
 
-/// As `--log-driver` spells it.
-pub fn log_driver(driver: LogDriver) -> &'static str {
-    match driver {
-        LogDriver::K8sFile => "k8s-file",
-        LogDriver::None => "none",
-        LogDriver::Passthrough => "passthrough",
+/// As docker/go-units has it: four digits, decimal units.
+fn human_size(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
     }
+    let digits = match () {
+        () if value >= 100.0 => 1,
+        () if value >= 10.0 => 2,
+        () => 3,
+    };
+    let text = format!("{value:.digits$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let text = if text.is_empty() { "0" } else { text };
+    format!("{text}{}", units[unit])
 }
 
 /// As `--network` spells it.

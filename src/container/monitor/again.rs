@@ -17,7 +17,6 @@ use super::super::files;
 use super::super::health::OnFailure;
 use super::super::policy::{RestartPolicy, Restarts, RunEnded};
 use super::super::record::{Record, State, Status};
-use super::super::request::LogDriver;
 use super::super::spec::uses_mount_points;
 use super::super::start::NO_TERMINAL;
 use super::launch::{Launch, Launched};
@@ -157,7 +156,7 @@ fn launch(over: &Over<'_>, restarts: u32) -> Result<Launched> {
     if uses_mount_points(record) {
         Store::at(&engine.dirs.store)?.make_mount_points()?;
     }
-    let inherit = request.log.driver == LogDriver::Passthrough;
+    let inherit = request.log.driver.is_passthrough();
     let stdio = match (inherit, request.tty) {
         (true, _) => StdioPlan::Inherit,
         (false, true) => StdioPlan::Pty {

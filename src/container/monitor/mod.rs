@@ -8,6 +8,7 @@ mod again;
 pub mod check;
 mod chronicle;
 mod clients;
+pub mod journal;
 mod launch;
 pub mod log;
 mod pump;
@@ -47,8 +48,9 @@ use super::watch::{address_below, open_dir};
 use again::{Kept, Over};
 use chronicle::{Beginning, Chronicle};
 use clients::Client;
+use journal::Journal;
 use launch::{Launch, Launched};
-use log::LogFile;
+use log::{Limits, Log, LogFile};
 pub(super) use pump::{END_OF_TRANSMISSION, never_block, resize};
 use pump::{Ends, Pump};
 use timers::Due;
@@ -81,7 +83,7 @@ struct Started {
     launched: Launched,
     starter: Client,
     listener: Option<OwnedFd>,
-    log: Option<LogFile>,
+    log: Option<Log>,
     beginning: Beginning,
     kept: Kept,
 }
@@ -167,17 +169,19 @@ fn begin(job: Job<'_>) -> Result<Started> {
     })
 }
 
-fn open_log(engine: &Containers, record: &Record) -> Result<Option<LogFile>> {
-    match record.request.log.driver {
-        LogDriver::K8sFile => {
-            let path = match &record.request.log.path {
-                Some(path) => path.clone(),
-                None => engine.dir(&record.id).join("ctr.log"),
+fn open_log(engine: &Containers, record: &Record) -> Result<Option<Log>> {
+    let log = &record.request.log;
+    Ok(match log.driver {
+        LogDriver::K8sFile | LogDriver::JsonFile => {
+            let limits = Limits {
+                max_size: log.max_size,
+                max_files: log.max_files,
             };
-            LogFile::open(&path, record.request.log.max_size).map(Some)
+            Some(Log::File(LogFile::open(&engine.log_path(record), limits)?))
         }
-        LogDriver::None | LogDriver::Passthrough => Ok(None),
-    }
+        LogDriver::Journald => Some(Log::Journal(Journal::open(record)?)),
+        LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => None,
+    })
 }
 
 /// Waits until the starter has written the record. One that died before leaves no container.

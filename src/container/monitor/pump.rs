@@ -28,8 +28,11 @@ use super::again::Kept;
 use super::check::{self, Checkers, Checks, Verdict};
 use super::chronicle::Chronicle;
 use super::clients::{Client, Input};
-use super::log::{LogFile, Stream};
+use super::log::{Log, Stream};
 use super::timers::{Due, Timers};
+
+/// What a pipe holds (`pipe(7)`).
+const PIPE: usize = 64 * 1024;
 
 /// Bytes of input kept for a container that does not read; more stays in the clients' sockets.
 const STDIN_LIMIT: usize = 64 * 1024;
@@ -111,7 +114,7 @@ pub struct Pump {
     pub listener: Option<OwnedFd>,
     /// SIGCHLD.
     pub signals: SignalFd,
-    pub log: Option<LogFile>,
+    pub log: Option<Log>,
     pub timers: Timers,
     pub chronicle: Chronicle,
     checks: Option<Checks>,
@@ -125,6 +128,8 @@ pub struct Pump {
     pub reload: bool,
     /// What was read last.
     output: Vec<u8>,
+    /// The last read gave all that was asked for: the next asks for more.
+    flood: bool,
     input: Vec<u8>,
     input_ends: bool,
     child_died: bool,
@@ -164,6 +169,7 @@ impl Pump {
             stop: false,
             reload: false,
             output: Vec::new(),
+            flood: false,
             input: Vec::new(),
             input_ends: false,
             child_died: false,
@@ -176,13 +182,13 @@ impl Pump {
         let mut keep: Vec<i32> = vec![0, 1, 2, lock.as_fd().as_raw_fd()];
         keep.push(self.signals.as_fd().as_raw_fd());
         keep.extend(kept.all().map(AsRawFd::as_raw_fd));
+        keep.extend(beside);
         let checks = self.checks.iter().flat_map(Checks::descriptors);
         keep.extend(checks.map(|fd| fd.as_raw_fd()));
         keep.extend(self.ends.all().map(AsRawFd::as_raw_fd));
         keep.extend(self.clients.iter().map(|c| c.as_fd().as_raw_fd()));
         keep.extend(self.listener.as_ref().map(AsRawFd::as_raw_fd));
-        keep.extend(self.log.as_ref().map(LogFile::number));
-        keep.extend(beside);
+        keep.extend(self.log.as_ref().map(Log::number));
         sys::fd::close_all_but(&mut keep).tried(|| "close descriptors")
     }
 
@@ -556,10 +562,17 @@ impl Pump {
             (false, Stream::Stderr) => &mut self.ends.stderr,
         };
         let Some(fd) = end else { return false };
+        let room = match self.flood {
+            true => PIPE,
+            false => PIPE / 4,
+        };
         self.output.clear();
-        self.output.reserve(16 * 1024);
+        if self.output.capacity() != room {
+            self.output = Vec::with_capacity(room);
+        }
         match rustix::io::read(&*fd, spare_capacity(&mut self.output)) {
             Ok(n) if n > 0 => {
+                self.flood = n >= PIPE / 4;
                 let data = self.output.as_slice();
                 if let Some(log) = &mut self.log {
                     log.write(stream, data);

@@ -271,8 +271,8 @@ fn networks_and_name_servers() {
 fn what_cannot_be_kept_names_its_key() {
     for (line, want) in [
         (
-            "log_driver = \"journald\"",
-            "use log_driver of containers.conf: --log-driver journald is not available in this version of pod",
+            "log_driver = \"syslog\"",
+            "use log_driver of containers.conf: invalid log driver \"syslog\": invalid argument",
         ),
         (
             "userns = \"auto\"",
