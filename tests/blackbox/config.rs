@@ -124,10 +124,6 @@ fn a_file_that_cannot_be_used_is_one_line() {
         ),
         ("[containers\n", "containers/containers.conf: line 1: "),
         (
-            "[containers]\nenv_host = true\n",
-            "use env_host of containers.conf: ",
-        ),
-        (
             "[containers]\nlog_driver = \"journald\"\n",
             "use log_driver of containers.conf: ",
         ),
