@@ -255,8 +255,9 @@ fn drivers() {
 fn a_reader_that_stops_reading_does_not_keep_the_container_from_being_stopped() {
     let home = TestHome::with_busybox();
     // The pipe of `run` is read by nobody.
-    let script = "exec 3<&0; $POD run --name=flood --network=none busybox yes </dev/null | { echo up; read x <&3; }";
-    let mut stuck = home.spawn_sh(script);
+    let script =
+        "mkfifo ~/go; $POD run --name=flood --network=none busybox yes | { echo up; cat ~/go; }";
+    let stuck = home.spawn_sh(script);
     stuck.wait_for("up");
     let script = "until $POD logs -f flood 2>/dev/null | grep -qm1 y; do :; done; echo seen";
     home.spawn_sh(script).wait_for("seen");
@@ -273,8 +274,9 @@ fn a_reader_that_stops_reading_does_not_keep_the_container_from_being_stopped() 
     assert!(last.stdout.starts_with('y'), "{last}");
     home.pod(["rm", "flood"]).ok();
     home.pod(["rm", "-ft0", "other"]).ok();
-    stuck.write("\n");
+    std::fs::write(home.path("home/go"), "").expect("the reader waits");
     stuck.wait();
+    std::fs::remove_file(home.path("home/go")).expect("it is there");
 }
 
 #[test]
