@@ -88,6 +88,15 @@ enum Found {
     Volume(Value),
 }
 
+/// What JSON leaves out when it is zero, templates have all the same, as Go's do.
+fn with_zeros(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Some(Value::Object(state)) = document.get_mut("State") {
+        state.entry("ConmonPid").or_insert_with(|| Value::from(0));
+    }
+    document
+}
+
 impl Found {
     /// What templates may ask of it.
     fn fields(&self) -> Fields {
@@ -100,9 +109,8 @@ impl Found {
 
     fn row(&self) -> Result<gotmpl::Value> {
         match self {
-            Self::Container(document) | Self::Volume(document) => {
-                template::row(document, Vec::new())
-            }
+            Self::Container(document) => template::row(&with_zeros(document), Vec::new()),
+            Self::Volume(document) => template::row(document, Vec::new()),
             Self::Image(image) => image.row(),
         }
     }
