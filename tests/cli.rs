@@ -62,7 +62,7 @@ fn mistakes_are_told_as_podman_does() {
         ),
         ("run --oom-kill-disable x", "flag --oom-kill-disable is not available in this version of pod".to_owned()),
         ("--remote ps", "flag --remote is not available in this version of pod".to_owned()),
-        ("pause x", "command `pod pause` is not available in this version of pod".to_owned()),
+        ("auto-update", "command `pod auto-update` is not available in this version of pod".to_owned()),
         ("run -v a:b x", "invalid container path \"b\", must be an absolute path".to_owned()),
         ("run --add-host x y", "bad format for add-host: \"x\"".to_owned()),
         ("stop", "you must provide at least one name or id".to_owned()),

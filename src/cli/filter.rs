@@ -355,7 +355,7 @@ mod tests {
     fn bad_filters() {
         for (text, want) in [
             ("foo=bar", "foo is an invalid filter"),
-            ("foo", "foo is an invalid filter"),
+            ("foo", "invalid filter \"foo\""),
             (
                 "status=nope",
                 "unknown container state: nope: invalid argument",

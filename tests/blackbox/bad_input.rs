@@ -265,9 +265,7 @@ fn limits_and_names_of_later_versions_are_refused_not_ignored() {
         "--pids-limit=5",
         "--rmi",
         "--restart=always",
-        "--health-cmd=true",
         "--secret=x",
-        "--volume=named:/x:U",
         "--network=mine",
     ] {
         home.refuses(["run", "--rm", flag, "busybox", "true"], 125, &[]);

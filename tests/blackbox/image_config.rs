@@ -32,7 +32,7 @@ fn user_workdir_env_entrypoint_and_cmd() {
 }
 
 #[test]
-fn numeric_users_need_no_passwd_entry() {
+fn numeric_users_get_an_entry_of_their_number() {
     let home = TestHome::with_registry();
     let out = home
         .pod(["run", "--rm", "--network=none", "-q", "numericuser"])
@@ -41,9 +41,9 @@ fn numeric_users_need_no_passwd_entry() {
     let groups = if lane() == Lane::Bare {
         ""
     } else {
-        " groups=5678"
+        " groups=5678(5678)"
     };
-    assert_eq!(out, format!("uid=1234 gid=5678{groups}"));
+    assert_eq!(out, format!("uid=1234(1234) gid=5678(5678){groups}"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `inspect` and `container inspect`: everything known of containers, images and volumes, as JSON.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{self, Outcome};
@@ -88,13 +88,39 @@ enum Found {
     Volume(Value),
 }
 
-/// What JSON leaves out when it is zero, templates have all the same, as Go's do.
+/// What JSON leaves out when it is empty, templates have all the same, as Go's do (Podman's `omitempty`).
 fn with_zeros(document: &Value) -> Value {
+    let zeros = json!({
+        "OCIConfigPath": "",
+        "State": {"ConmonPid": 0, "CgroupPath": "", "StoppedByUser": false},
+        "NetworkSettings": {"Networks": {}},
+        "Config": {
+            "ExposedPorts": {}, "Timezone": "", "Secrets": [], "HealthcheckOnFailureAction": "",
+            "HealthLogDestination": "", "HealthMaxLogCount": 0, "HealthMaxLogSize": 0,
+        },
+    });
     let mut document = document.clone();
-    if let Some(Value::Object(state)) = document.get_mut("State") {
-        state.entry("ConmonPid").or_insert_with(|| Value::from(0));
+    fill(&mut document, &zeros);
+    let mounts = document.get_mut("Mounts").and_then(Value::as_array_mut);
+    for mount in mounts.into_iter().flatten() {
+        fill(mount, &json!({"Name": "", "Driver": ""}));
     }
     document
+}
+
+/// Adds the keys of `zeros` that `document` lacks.
+fn fill(document: &mut Value, zeros: &Value) {
+    let (Value::Object(document), Value::Object(zeros)) = (document, zeros) else {
+        return;
+    };
+    for (key, zero) in zeros {
+        match document.get_mut(key) {
+            Some(found) => fill(found, zero),
+            None => {
+                document.insert(key.clone(), zero.clone());
+            }
+        }
+    }
 }
 
 impl Found {

@@ -301,7 +301,7 @@ mod tests {
         assert!(offered("").contains(&"run".to_owned()));
         assert!(!offered("").contains(&"__complete".to_owned()));
         assert_eq!(offered("image tr"), ["tree"]);
-        assert_eq!(offered("container sta"), ["start"]);
+        assert_eq!(offered("container sta"), ["start", "stats"]);
         assert_eq!(offered("images --no-"), ["--no-trunc"]);
         assert_eq!(offered("--root /x images --dig"), ["--digests"]);
         assert_eq!(offered("--log-level w"), ["warn"]);
