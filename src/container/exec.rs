@@ -76,7 +76,13 @@ impl Container {
             single_id: me.record.ids.is_single(),
             preserve: preserved(request.preserve_fds, &[])?,
             cgroup: match me.cgroup() {
-                Some(group) => Some(group.open_leaf()?),
+                // It goes when the container has ended.
+                Some(group) => Some(group.open_leaf().map_err(|err| {
+                    match err.errno() == Some(nix::errno::Errno::ENOENT) && is_ending(&init) {
+                        true => not_running(),
+                        false => err,
+                    }
+                })?),
                 None => None,
             },
         };

@@ -139,6 +139,8 @@ impl Prepared {
             Errno::EDEADLK => {
                 Error::new(Kind::System, "enter a container: this process has threads")
             }
+            // Its cgroup is gone, as it goes when the last process has ended.
+            Errno::ENOENT | Errno::ENODEV => Error::os(Errno::ESRCH, "enter a container"),
             _ => Error::os(errno, "enter a container"),
         })? {
             Forked::Child => {
